@@ -1,0 +1,71 @@
+"""Shape of the transformer, in Hugging Face's names for `CwmConfig` so that folders interchange.
+
+Source of the architecture: CWM report (arXiv:2510.02387), section 4 and table 2.
+"""
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from foretrace.errors import CheckpointError
+
+FULL, SLIDING = "full_attention", "sliding_attention"
+
+
+def alternating_layers(num_layers: int) -> tuple[str, ...]:
+    """CWM's 3:1 pattern: layers 0, 4, 8, … attend globally, the others within the window."""
+    return tuple(FULL if i % 4 == 0 else SLIDING for i in range(num_layers))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """Architecture of a CWM transformer: RMSNorm, SwiGLU, GQA, RoPE, no biases, untied embeddings."""
+
+    vocab_size: int
+    hidden_size: int
+    intermediate_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    max_position_embeddings: int
+    sliding_window: int
+    rope_theta: float = 10_000.0
+    rms_norm_eps: float = 1e-5
+    tie_word_embeddings: bool = False
+    layer_types: tuple[str, ...] = field(default=())
+    trace_dialect: str = "cwm"
+
+    def __post_init__(self) -> None:
+        if not self.layer_types:
+            object.__setattr__(self, "layer_types", alternating_layers(self.num_hidden_layers))
+        if len(self.layer_types) != self.num_hidden_layers:
+            raise CheckpointError(f"{len(self.layer_types)} layer_types for {self.num_hidden_layers} layers")
+        if self.num_attention_heads % self.num_key_value_heads:
+            raise CheckpointError("num_attention_heads must be a multiple of num_key_value_heads")
+
+    def to_dict(self) -> dict[str, Any]:
+        """`config.json`, readable by Hugging Face `transformers` as `CwmForCausalLM`."""
+        rope = {"rope_type": "default", "rope_theta": self.rope_theta}
+        ours = asdict(self) | {"layer_types": list(self.layer_types)}
+        return ours | {
+            "architectures": ["CwmForCausalLM"],
+            "model_type": "cwm",
+            "hidden_act": "silu",
+            "rope_parameters": rope,
+        }
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "ModelConfig":
+        """The inverse of `to_dict`; fields of other tools are ignored.
+
+        Raises:
+            CheckpointError: a field is missing.
+        """
+        known = {f.name for f in fields(cls)}
+        chosen = {k: v for k, v in values.items() if k in known}
+        if "layer_types" in chosen:
+            chosen["layer_types"] = tuple(chosen["layer_types"])
+        try:
+            return cls(**chosen)
+        except TypeError as error:
+            raise CheckpointError(f"config.json is incomplete: {error}") from error

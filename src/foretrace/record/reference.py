@@ -1,0 +1,348 @@
+"""The reference recorder: `sys.settrace` in pure Python, the specification of what a trace is.
+
+    trace = record_program("def f(x):\\n    return x + 1\\n", "f", "41")
+    trace.result                                                        # '42'
+
+It runs the program in *this* process and is meant for child processes (`foretrace.record.child`) and trusted code.
+Semantics: `docs/trace-format.md`, section 1. A budget that runs out raises `Stop` in the traced program at this and every
+further event, so that no handler keeps it alive.
+"""
+
+import ast
+import itertools
+import signal
+import sys
+import threading
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+from foretrace.errors import RecordError, UsageError
+from foretrace.record.values import Renderer
+from foretrace.trace import Event, Frame, Header, Limits, Outcome, Trace
+
+_numbers = itertools.count(1)
+_NOISE = (StopIteration, StopAsyncIteration, GeneratorExit)
+_CAN_SUSPEND = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
+_HIDDEN = frozenset({".0"})
+
+
+class Stop(BaseException):
+    """A budget ran out."""
+
+
+@dataclass(slots=True)
+class _Activation:
+    """What must be known of a running scope between its events."""
+
+    raising: bool = False
+    """Its last event was an exception, so the interpreter's `return None` means it was unwound."""
+    exception_at: int | None = None
+    """Index of that exception's frame in the trace."""
+
+
+class Recorder:
+    """Collects the frames of one call on one thread, for code whose file is in the context."""
+
+    def __init__(
+        self,
+        files: dict[str, list[str]],
+        limits: Limits,
+        renderer: Renderer | None = None,
+        sink: Callable[[Frame], None] | None = None,
+    ) -> None:
+        """`files`: source lines by file name, the context. `sink` is given every frame that is final."""
+        self.files, self.limits, self.sink = files, limits, sink
+        self.renderer = renderer or Renderer()
+        self.frames: list[Frame] = []
+        self.stopped = ""
+        self.other_threads: set[int] = set()
+        self._thread = threading.get_ident()
+        self._depth = -1
+        self._bytes = 0
+        self._activations: dict[int, _Activation] = {}
+        self._suspended: set[int] = set()
+
+    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> BaseException | None:
+        """Calls `function` under the recorder; returns what it raised, if anything."""
+        previous = sys.gettrace()
+        threading.settrace(self._foreign)
+        sys.settrace(self._enter)
+        try:
+            function(*args, **kwargs)
+        except BaseException as error:  # the program's, whatever it is: it becomes the outcome
+            sys.settrace(None)
+            return error
+        finally:
+            lost = sys.gettrace() is None
+            sys.settrace(previous)
+            threading.settrace(None)  # type: ignore[arg-type]
+            if lost and not self.stopped and not self._left():
+                self.stopped = "the program replaced the trace function"
+        return None
+
+    def _left(self) -> bool:
+        """Whether the entry scope's own last frame was recorded."""
+        return self._depth < 0
+
+    # -- events --------------------------------------------------------------------------------------
+
+    def _foreign(self, frame: types.FrameType, event: str, argument: Any) -> None:
+        self.other_threads.add(threading.get_ident())
+        sys.settrace(None)
+
+    def _enter(self, frame: types.FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+        code = frame.f_code
+        if code.co_filename not in self.files or event != "call":
+            return None
+        self._check()
+        self._depth += 1
+        key = id(frame)
+        resumed = key in self._suspended
+        self._suspended.discard(key)
+        self._activations[key] = _Activation()
+        self._emit(Event.CALL, frame, locals=self._locals(frame), resumed=resumed)
+        return self._step
+
+    def _step(self, frame: types.FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+        self._check()
+        activation = self._activations.get(id(frame))
+        if activation is None:
+            return self._step
+        if event == "line":
+            activation.raising = False
+            self._emit(Event.LINE, frame, locals=self._locals(frame))
+        elif event == "exception":
+            self._exception(frame, argument, activation)
+        elif event == "return":
+            self._leave(frame, argument, activation)
+        return self._step
+
+    def _exception(self, frame: types.FrameType, argument: Any, activation: _Activation) -> None:
+        kind, value, _ = argument
+        activation.raising = True
+        activation.exception_at = None
+        if issubclass(kind, _NOISE) and not self._raised_here(frame):
+            return
+        activation.exception_at = len(self.frames)
+        self._emit(Event.EXCEPTION, frame, value=self._error(kind, value))
+
+    def _raised_here(self, frame: types.FrameType) -> bool:
+        """Whether the line itself says `raise`: then a StopIteration is the program's own, not an iterator's end."""
+        return self._line(frame).lstrip().startswith("raise")
+
+    def _leave(self, frame: types.FrameType, value: Any, activation: _Activation) -> None:
+        key = id(frame)
+        del self._activations[key]
+        if activation.raising and value is None:
+            if activation.exception_at is not None:
+                at = activation.exception_at
+                self.frames[at] = replace(self.frames[at], unwind=True)
+                self._depth -= 1
+                return
+        suspended = bool(frame.f_code.co_flags & _CAN_SUSPEND) and self._suspends(frame)
+        if suspended:
+            self._suspended.add(key)
+        self._emit(Event.RETURN, frame, value=self.renderer.render(value), suspended=suspended)
+        self._depth -= 1
+
+    @staticmethod
+    def _suspends(frame: types.FrameType) -> bool:
+        """Whether a generator's return event is a yield: its last instruction is not a return."""
+        import opcode
+
+        code, at = frame.f_code.co_code, frame.f_lasti
+        return not opcode.opname[code[at]].startswith("RETURN") if 0 <= at < len(code) else False
+
+    # -- frames --------------------------------------------------------------------------------------
+
+    def _emit(
+        self,
+        event: Event,
+        frame: types.FrameType,
+        locals: dict[str, str] | None = None,  # noqa: A002 - the field's name
+        value: str | None = None,
+        suspended: bool = False,
+        resumed: bool = False,
+    ) -> None:
+        code = frame.f_code
+        line = frame.f_lineno or code.co_firstlineno
+        if event is Event.CALL:
+            line = self._def_line(code, line)
+        lines = self.files[code.co_filename]
+        source = lines[line - 1] if 0 < line <= len(lines) else ""
+        made = Frame(
+            event,
+            code.co_qualname,
+            self._depth,
+            line,
+            source,
+            locals,
+            value,
+            suspended=suspended,
+            resumed=resumed,
+        )
+        self.frames.append(made)
+        self._bytes += len(source) + len(value or "") + sum(map(len, (locals or {}).values()))
+
+    def _def_line(self, code: types.CodeType, line: int) -> int:
+        """A decorated function starts at its decorator; the call is shown at its `def`."""
+        lines = self.files[code.co_filename]
+        for at in range(line, min(line + 20, len(lines)) + 1):
+            text = lines[at - 1].lstrip()
+            if not text.startswith("@"):
+                return at if text.startswith(("def ", "async def ", "class ")) else line
+        return line
+
+    def _line(self, frame: types.FrameType) -> str:
+        lines = self.files[frame.f_code.co_filename]
+        return lines[frame.f_lineno - 1] if 0 < (frame.f_lineno or 0) <= len(lines) else ""
+
+    def _locals(self, frame: types.FrameType) -> dict[str, str]:
+        """The state, in the interpreter's order. Rendering is switched off from tracing by the interpreter itself."""
+        code = frame.f_code
+        found = frame.f_locals
+        render = self.renderer.render
+        if not code.co_flags & 0x1:  # CO_OPTIMIZED is absent: a class body or a module, whose locals are a namespace
+            names = [n for n in found if type(n) is str and not (n.startswith("__") and n.endswith("__"))]
+        else:
+            names = [*code.co_varnames, *(n for n in code.co_cellvars if n not in code.co_varnames), *code.co_freevars]
+        return {name: render(found[name]) for name in names if name in found and name not in _HIDDEN}
+
+    def _error(self, kind: type, value: Any) -> str:
+        name: str = type.__dict__["__name__"].__get__(kind)
+        arguments = value.args if isinstance(value, BaseException) else (value,)
+        shown = ", ".join(self.renderer.render(a) for a in arguments)
+        return f"{name}({shown})"
+
+    def _check(self) -> None:
+        """Raises `Stop` when a budget is spent, and at every event from then on."""
+        if not self.stopped:
+            if len(self.frames) >= self.limits.max_events:
+                self.stopped = "events"
+            elif self._bytes >= self.limits.max_bytes:
+                self.stopped = "bytes"
+        if self.stopped:
+            raise Stop(self.stopped)
+
+
+def record_program(source: str, entry: str, arguments: str, limits: Limits | None = None) -> Trace:
+    """Runs `entry(arguments)` of `source` in this process and records it.
+
+    Args:
+        entry: name of a function or `Class.method` of the module.
+        arguments: text of the argument list, such as `"'abc', k=[1]"`, evaluated in the module's namespace.
+
+    Raises:
+        UsageError: the source or the arguments do not parse, the function is missing, or the arguments do not bind.
+        RecordError: running the module's top level, or evaluating the arguments, raised.
+    """
+    limits = limits or Limits()
+    filename = f"<foretrace-{next(_numbers)}>"
+    namespace = load_module(source, filename)
+    function = find_function(namespace, entry)
+    args, kwargs = evaluate_arguments(arguments, namespace)
+    lines = source.split("\n")
+    recorder = Recorder({filename: lines}, limits)
+    with _deadline(recorder, limits.seconds):
+        error = recorder.run(function, *args, **kwargs)
+    return finish(recorder, error, source=source, entry=entry, limits=limits)
+
+
+@contextmanager
+def _deadline(recorder: Recorder, seconds: float) -> Iterator[None]:
+    """Stops the recorder after `seconds`, again and again in case a handler swallowed it; main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def expire(number: int, frame: types.FrameType | None) -> None:
+        recorder.stopped = recorder.stopped or "time"
+        raise Stop(recorder.stopped)
+
+    previous = signal.signal(signal.SIGALRM, expire)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.05)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, previous)
+
+
+def load_module(source: str, filename: str) -> dict[str, Any]:
+    """Compiles and runs the top level of `source`; returns its namespace."""
+    try:
+        code = compile(source, filename, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        where = f" at line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        message = error.msg if isinstance(error, SyntaxError) else str(error)
+        raise UsageError(f"the source does not parse{where}: {message}") from error
+    module = types.ModuleType("__traced__")
+    module.__file__ = filename
+    try:
+        exec(code, module.__dict__)
+    except Exception as error:
+        raise RecordError(f"running the top level of the source raised {type(error).__name__}: {error}") from error
+    return module.__dict__
+
+
+def find_function(namespace: dict[str, Any], entry: str) -> Callable[..., Any]:
+    """The function called `entry`.
+
+    Raises:
+        UsageError: there is none; the message lists those there are.
+    """
+    first, *rest = entry.split(".")
+    found = namespace.get(first)
+    for name in rest:
+        found = getattr(found, name, None)
+    if callable(found):
+        return found  # type: ignore[no-any-return]
+    names = [n for n, v in namespace.items() if isinstance(v, types.FunctionType)]
+    raise UsageError(f"the source has no function {entry!r}; functions: {', '.join(names) or 'none'}")
+
+
+def evaluate_arguments(arguments: str, namespace: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Values of an argument list, evaluated in `namespace`."""
+
+    def collect(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        return args, kwargs
+
+    text = f"__collect__({arguments}\n)"
+    try:
+        ast.parse(text, mode="eval")
+        result: tuple[tuple[Any, ...], dict[str, Any]] = eval(text, {**namespace, "__collect__": collect})
+    except SyntaxError as error:
+        raise UsageError(f"the arguments do not parse: {arguments!r} ({error.msg})") from error
+    except Exception as error:
+        raise RecordError(f"evaluating the arguments raised {type(error).__name__}: {error}") from error
+    return result
+
+
+def finish(recorder: Recorder, error: BaseException | None, *, source: str, entry: str, limits: Limits) -> Trace:
+    """The trace of a recorder that ran.
+
+    Raises:
+        UsageError: the arguments did not bind, so that nothing was entered.
+    """
+    frames = tuple(recorder.frames)
+    if not frames:
+        if isinstance(error, TypeError):
+            raise UsageError(f"the arguments do not bind: {error}")
+        raise RecordError(f"{entry} is not a Python function of the source: nothing was recorded")
+    outcome = Outcome.RETURNED if error is None else Outcome.RAISED
+    if recorder.stopped:
+        outcome = Outcome.TRUNCATED
+    header = Header(
+        source=source,
+        entry=entry,
+        arguments=dict(frames[0].state),
+        python=".".join(map(str, sys.version_info[:3])),
+        limits=limits,
+        outcome=outcome,
+        detail=recorder.stopped,
+        threads_unrecorded=len(recorder.other_threads),
+    )
+    return Trace(header, frames)

@@ -1,0 +1,36 @@
+"""The trace and its formats: the vocabulary every other station speaks."""
+
+from foretrace.trace.types import Event, Frame, Header, Limits, Outcome, Trace
+from foretrace.trace.wire import (
+    EVENT_TOKENS,
+    START_MARKER,
+    FrameParser,
+    Segment,
+    Token,
+    frame_segments,
+    from_segments,
+    from_text,
+    prompt_segments,
+    to_segments,
+    to_text,
+)
+
+__all__ = [
+    "EVENT_TOKENS",
+    "START_MARKER",
+    "Event",
+    "Frame",
+    "FrameParser",
+    "Header",
+    "Limits",
+    "Outcome",
+    "Segment",
+    "Token",
+    "Trace",
+    "frame_segments",
+    "from_segments",
+    "from_text",
+    "prompt_segments",
+    "to_segments",
+    "to_text",
+]

@@ -1,0 +1,43 @@
+"""The optimisers: AdamW for everything, or Muon for the matrices of the layers and AdamW for the rest.
+
+Muon (https://kellerjordan.github.io/posts/muon) is `torch.optim.Muon`, its updates scaled to AdamW's root mean
+square (arXiv:2502.16982, section 2.2), so that one learning rate serves both. Measured: `docs/training.md`, section 3.
+"""
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from foretrace.errors import UsageError
+
+
+def make_optimizers(
+    model: nn.Module, name: str, *, lr: float, weight_decay: float, betas: tuple[float, float]
+) -> list[torch.optim.Optimizer]:
+    """One or two optimisers that together hold every parameter once.
+
+    Raises:
+        UsageError: `name` is neither `adamw` nor `muon`.
+    """
+    if name not in ("adamw", "muon"):
+        raise UsageError(f"no optimizer called {name!r}; known: adamw, muon")
+    parameters = dict(model.named_parameters())
+    matrices = [n for n, p in parameters.items() if name == "muon" and p.dim() == 2 and ".layers." in n]
+    rest = {n: p for n, p in parameters.items() if n not in set(matrices)}
+    decayed = [p for p in rest.values() if p.dim() == 2]
+    plain = [p for p in rest.values() if p.dim() != 2]
+    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=lr, betas=betas, fused=True)]
+    if matrices:
+        chosen = [parameters[n] for n in matrices]
+        muon = torch.optim.Muon(chosen, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
+        optimizers.append(muon)
+    return optimizers
+
+
+def set_learning_rate(optimizers: Iterable[torch.optim.Optimizer], lr: float) -> None:
+    """Sets the learning rate of every group."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = lr
