@@ -176,8 +176,8 @@ def step_matches(engine: Engine, case: Case) -> tuple[list[bool], list[bool]]:
 
     A part is right if greedy decoding would write every one of its tokens. Frames beyond the context are wrong.
     """
-    prompt = build_prompt(engine.tokenizer, case.source, case.entry, case.arguments)
-    ids, spans = list(prompt.ids), []
+    prompt = build_prompt(case.source, case.entry, case.arguments)
+    ids, spans = engine.tokenizer.encode(prompt.segments), []
     for frame in list(frame_segments(case.real.frames))[len(prompt.frames) :]:
         spans.append(_spans(engine, frame, len(ids)))
         ids += engine.tokenizer.encode(frame)

@@ -9,14 +9,15 @@ further event, so that no handler keeps it alive.
 """
 
 import ast
+import dis
 import itertools
 import signal
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 from foretrace.errors import RecordError, UsageError
@@ -25,8 +26,19 @@ from foretrace.trace import Event, Frame, Header, Limits, Outcome, Trace
 
 _numbers = itertools.count(1)
 _NOISE = (StopIteration, StopAsyncIteration, GeneratorExit)
-_CAN_SUSPEND = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
+_SUSPENDING = frozenset({"YIELD_VALUE", "SEND", "YIELD_FROM"})
+_arguments = BaseException.__dict__["args"].__get__
 _HIDDEN = frozenset({".0"})
+
+
+@lru_cache(maxsize=4096)
+def _opcodes(code: types.CodeType) -> bytes:
+    return code.co_code
+
+
+def _instruction(code: types.CodeType, at: int) -> str:
+    """Name of the instruction at byte offset `at`."""
+    return dis.opname[_opcodes(code)[at]] if at >= 0 else ""
 
 
 class Stop(BaseException):
@@ -37,10 +49,10 @@ class Stop(BaseException):
 class _Activation:
     """What must be known of a running scope between its events."""
 
-    raising: bool = False
-    """Its last event was an exception, so the interpreter's `return None` means it was unwound."""
-    exception_at: int | None = None
-    """Index of that exception's frame in the trace."""
+    raised: str = ""
+    """Text of the last exception seen in it."""
+    frame: int = -1
+    """Index of that exception's frame in the trace, -1 if none was written."""
 
 
 class Recorder:
@@ -52,9 +64,17 @@ class Recorder:
         limits: Limits,
         renderer: Renderer | None = None,
         sink: Callable[[Frame], None] | None = None,
+        on_stop: Callable[[str], None] | None = None,
     ) -> None:
-        """`files`: source lines by file name, the context. `sink` is given every frame that is final."""
-        self.files, self.limits, self.sink = files, limits, sink
+        """Makes a recorder.
+
+        Args:
+            files: source lines by file name, the context.
+            sink: is given every frame as soon as it is final.
+            on_stop: is called when a budget runs out, in place of raising `Stop`; it may end the process.
+        """
+        self.files, self.limits, self.sink, self.on_stop = files, limits, sink, on_stop
+        self._sent = 0
         self.renderer = renderer or Renderer()
         self.frames: list[Frame] = []
         self.stopped = ""
@@ -73,6 +93,8 @@ class Recorder:
         try:
             function(*args, **kwargs)
         except BaseException as error:  # the program's, whatever it is: it becomes the outcome
+            if isinstance(error, RecursionError) and sys.gettrace() is None:
+                self.stopped = self.stopped or "recursion"  # the recorder's own calls no longer fitted the stack
             sys.settrace(None)
             return error
         finally:
@@ -82,6 +104,32 @@ class Recorder:
             if lost and not self.stopped and not self._left():
                 self.stopped = "the program replaced the trace function"
         return None
+
+    def flush(self) -> None:
+        """Gives the frames not yet sent to the sink."""
+        if self.sink:
+            for frame in self.frames[self._sent :]:
+                self.sink(frame)
+            self._sent = len(self.frames)
+
+    def arm(self, seconds: float) -> None:
+        """Stops the program after `seconds`, again and again in case a handler swallowed it; main thread only."""
+        signal.signal(signal.SIGALRM, lambda *_: self._stop("time"))
+        signal.setitimer(signal.ITIMER_REAL, seconds, 0.05)
+
+    def disarm(self) -> None:
+        """Ends `arm`."""
+        try:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        finally:  # an alarm that rang just now must not keep the next one armed
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+    def _stop(self, why: str) -> None:
+        self.stopped = self.stopped or why
+        if self.on_stop:
+            self.on_stop(self.stopped)
+        raise Stop(self.stopped)
 
     def _left(self) -> bool:
         """Whether the entry scope's own last frame was recorded."""
@@ -112,7 +160,6 @@ class Recorder:
         if activation is None:
             return self._step
         if event == "line":
-            activation.raising = False
             self._emit(Event.LINE, frame, locals=self._locals(frame))
         elif event == "exception":
             self._exception(frame, argument, activation)
@@ -122,39 +169,26 @@ class Recorder:
 
     def _exception(self, frame: types.FrameType, argument: Any, activation: _Activation) -> None:
         kind, value, _ = argument
-        activation.raising = True
-        activation.exception_at = None
-        if issubclass(kind, _NOISE) and not self._raised_here(frame):
-            return
-        activation.exception_at = len(self.frames)
-        self._emit(Event.EXCEPTION, frame, value=self._error(kind, value))
-
-    def _raised_here(self, frame: types.FrameType) -> bool:
-        """Whether the line itself says `raise`: then a StopIteration is the program's own, not an iterator's end."""
-        return self._line(frame).lstrip().startswith("raise")
+        activation.raised = self._error(kind, value)
+        if not issubclass(kind, _NOISE) or self._line(frame).lstrip().startswith("raise"):
+            activation.frame = len(self.frames)
+            self._emit(Event.EXCEPTION, frame, value=activation.raised)
 
     def _leave(self, frame: types.FrameType, value: Any, activation: _Activation) -> None:
+        """A return event: a return, a yield, or, told by the instruction that it stands at, an exception passing."""
         key = id(frame)
         del self._activations[key]
-        if activation.raising and value is None:
-            if activation.exception_at is not None:
-                at = activation.exception_at
-                self.frames[at] = replace(self.frames[at], unwind=True)
-                self._depth -= 1
-                return
-        suspended = bool(frame.f_code.co_flags & _CAN_SUSPEND) and self._suspends(frame)
-        if suspended:
+        instruction = _instruction(frame.f_code, frame.f_lasti)
+        if instruction.startswith("RETURN"):
+            self._emit(Event.RETURN, frame, value=self.renderer.render(value))
+        elif instruction in _SUSPENDING:
             self._suspended.add(key)
-        self._emit(Event.RETURN, frame, value=self.renderer.render(value), suspended=suspended)
+            self._emit(Event.RETURN, frame, value=self.renderer.render(value), suspended=True)
+        elif activation.frame == len(self.frames) - 1 and activation.frame >= 0:
+            self.frames[-1] = replace(self.frames[-1], unwind=True)
+        else:  # raised again after a handler or a `finally` ran
+            self._emit(Event.EXCEPTION, frame, value=activation.raised, unwind=True)
         self._depth -= 1
-
-    @staticmethod
-    def _suspends(frame: types.FrameType) -> bool:
-        """Whether a generator's return event is a yield: its last instruction is not a return."""
-        import opcode
-
-        code, at = frame.f_code.co_code, frame.f_lasti
-        return not opcode.opname[code[at]].startswith("RETURN") if 0 <= at < len(code) else False
 
     # -- frames --------------------------------------------------------------------------------------
 
@@ -164,9 +198,11 @@ class Recorder:
         frame: types.FrameType,
         locals: dict[str, str] | None = None,  # noqa: A002 - the field's name
         value: str | None = None,
+        unwind: bool = False,
         suspended: bool = False,
         resumed: bool = False,
     ) -> None:
+        self.flush()  # what stands before is final now, an exception's `unwind` included
         code = frame.f_code
         line = frame.f_lineno or code.co_firstlineno
         if event is Event.CALL:
@@ -181,6 +217,7 @@ class Recorder:
             source,
             locals,
             value,
+            unwind=unwind,
             suspended=suspended,
             resumed=resumed,
         )
@@ -213,19 +250,18 @@ class Recorder:
 
     def _error(self, kind: type, value: Any) -> str:
         name: str = type.__dict__["__name__"].__get__(kind)
-        arguments = value.args if isinstance(value, BaseException) else (value,)
+        arguments = _arguments(value) if isinstance(value, BaseException) else (value,)
         shown = ", ".join(self.renderer.render(a) for a in arguments)
         return f"{name}({shown})"
 
     def _check(self) -> None:
-        """Raises `Stop` when a budget is spent, and at every event from then on."""
-        if not self.stopped:
-            if len(self.frames) >= self.limits.max_events:
-                self.stopped = "events"
-            elif self._bytes >= self.limits.max_bytes:
-                self.stopped = "bytes"
+        """Stops when a budget is spent, and at every event from then on."""
         if self.stopped:
-            raise Stop(self.stopped)
+            self._stop(self.stopped)
+        if len(self.frames) >= self.limits.max_events:
+            self._stop("events")
+        if self._bytes >= self.limits.max_bytes:
+            self._stop("bytes")
 
 
 def record_program(source: str, entry: str, arguments: str, limits: Limits | None = None) -> Trace:
@@ -246,29 +282,16 @@ def record_program(source: str, entry: str, arguments: str, limits: Limits | Non
     args, kwargs = evaluate_arguments(arguments, namespace)
     lines = source.split("\n")
     recorder = Recorder({filename: lines}, limits)
-    with _deadline(recorder, limits.seconds):
-        error = recorder.run(function, *args, **kwargs)
-    return finish(recorder, error, source=source, entry=entry, limits=limits)
-
-
-@contextmanager
-def _deadline(recorder: Recorder, seconds: float) -> Iterator[None]:
-    """Stops the recorder after `seconds`, again and again in case a handler swallowed it; main thread only."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def expire(number: int, frame: types.FrameType | None) -> None:
-        recorder.stopped = recorder.stopped or "time"
-        raise Stop(recorder.stopped)
-
-    previous = signal.signal(signal.SIGALRM, expire)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 0.05)
+    error: BaseException | None
     try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+        recorder.arm(limits.seconds)
+        try:
+            error = recorder.run(function, *args, **kwargs)
+        finally:
+            recorder.disarm()
+    except Stop as stop:  # the alarm rang between the program's last step and our first
+        error = stop
+    return finish(recorder, error, source=source, entry=entry, limits=limits)
 
 
 def load_module(source: str, filename: str) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The trace and its formats: the vocabulary every other station speaks."""
 
+from foretrace.trace.diff import Diff, Divergence, diff
+from foretrace.trace.jsonl import read_jsonl, write_jsonl
 from foretrace.trace.types import Event, Frame, Header, Limits, Outcome, Trace
 from foretrace.trace.wire import (
     EVENT_TOKENS,
@@ -16,6 +18,11 @@ from foretrace.trace.wire import (
 )
 
 __all__ = [
+    "Diff",
+    "Divergence",
+    "diff",
+    "read_jsonl",
+    "write_jsonl",
     "EVENT_TOKENS",
     "START_MARKER",
     "Event",

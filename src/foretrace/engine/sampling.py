@@ -1,0 +1,25 @@
+"""Choosing a token from logits, reproducibly whatever the batch."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Sampler:
+    """Greedy at temperature 0, else nucleus sampling (arXiv:1904.09751), seeded per sequence and position."""
+
+    def __init__(self, temperature: float, top_p: float, seed: int) -> None:
+        self.temperature, self.top_p, self.seed = temperature, top_p, seed
+
+    def choose(self, logits: NDArray[np.float32], sequence: int, position: int) -> int:
+        """The next token of a sequence. logits: (vocab_size,)."""
+        if self.temperature <= 0:
+            return int(logits.argmax())
+        scaled = logits.astype(np.float64) / self.temperature
+        probabilities = np.exp(scaled - scaled.max())
+        probabilities /= probabilities.sum()
+        order = np.argsort(-probabilities, kind="stable")
+        mass = np.cumsum(probabilities[order])
+        kept = order[: int(np.searchsorted(mass, self.top_p)) + 1] if self.top_p < 1 else order
+        chances = probabilities[kept] / probabilities[kept].sum()
+        rng = np.random.default_rng((self.seed, sequence, position))
+        return int(rng.choice(kept, p=chances))

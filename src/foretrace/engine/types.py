@@ -1,0 +1,57 @@
+"""What every engine offers: continue token sequences, and judge given ones.
+
+    engine = load("tiny")
+    [generation] = engine.generate([ids], max_tokens=200, stop=[end])
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretrace.data.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A continuation."""
+
+    tokens: list[int]
+    logprobs: list[float]
+    """Natural logarithm of each token's probability, at temperature 1."""
+    finish: str
+    """`stop` (a stop token, which is kept), `length` (max_tokens) or `context` (the context is full)."""
+
+
+class Engine(Protocol):
+    """A model that can be asked."""
+
+    @property
+    def name(self) -> str:
+        """What the user called it."""
+
+    @property
+    def context_length(self) -> int:
+        """Tokens of prompt and continuation together."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Its tokenizer."""
+
+    def generate(
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        seed: int = 0,
+        stop: Collection[int] = (),
+    ) -> list[Generation]:
+        """Continues every prompt, greedily at temperature 0."""
+
+    def predict_next(self, ids: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """One pass over a given sequence of T tokens: the likeliest next token at each position (T,), and the log
+        probability (T - 1,) that each actual next token had."""
