@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from foretrace.model.attention import attend, dense_reference  # noqa: E402
+from foretrace.model.attention import attend, dense_reference
 
 LAYOUTS = [(1,), (5, 1, 3), (256, 257, 30), (700, 2)]
 

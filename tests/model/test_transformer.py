@@ -4,8 +4,8 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from foretrace.model.config import FULL, SLIDING, ModelConfig  # noqa: E402
-from foretrace.model.transformer import CausalLM, Documents  # noqa: E402
+from foretrace.model.config import FULL, SLIDING, ModelConfig
+from foretrace.model.transformer import CausalLM, Documents
 
 CONFIG = ModelConfig(
     vocab_size=50,

@@ -9,13 +9,13 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from foretrace.data.shards import Document, shard_name, write_shard  # noqa: E402
-from foretrace.data.tokenizer import Tokenizer  # noqa: E402
-from foretrace.errors import CheckpointError, UsageError  # noqa: E402
-from foretrace.model.checkpoint import load_checkpoint  # noqa: E402
-from foretrace.model.config import ModelConfig  # noqa: E402
-from foretrace.train.schedule import warmup_stable_decay  # noqa: E402
-from foretrace.train.trainer import TrainConfig, choose_device, choose_dtype, train  # noqa: E402
+from foretrace.data.shards import Document, shard_name, write_shard
+from foretrace.data.tokenizer import Tokenizer
+from foretrace.errors import CheckpointError, UsageError
+from foretrace.model.checkpoint import load_checkpoint
+from foretrace.model.config import ModelConfig
+from foretrace.train.schedule import warmup_stable_decay
+from foretrace.train.trainer import TrainConfig, choose_device, choose_dtype, train
 
 TOKENIZER = Tokenizer.train([], vocab_size=700)
 MODEL = ModelConfig(
@@ -112,8 +112,10 @@ def test_a_damaged_state_is_a_clear_error(run: TrainConfig) -> None:
 
 def test_the_schedule_warms_up_holds_and_decays() -> None:
     factors = [warmup_stable_decay(i, steps=100, warmup_steps=10, decay_steps=20) for i in range(100)]
-    assert factors[0] == pytest.approx(0.1) and factors[10:80] == [1.0] * 70
-    assert factors[80:] == sorted(factors[80:], reverse=True) and 0 < factors[-1] < 0.05
+    assert factors[0] == pytest.approx(0.1)
+    assert factors[10:80] == [1.0] * 70
+    assert factors[80:] == sorted(factors[80:], reverse=True)
+    assert 0 < factors[-1] < 0.05
 
 
 def test_unknown_names_are_clear_errors(run: TrainConfig) -> None:

@@ -1,8 +1,8 @@
 """Proof that no training program is, or closely resembles, a benchmark's.
 
-Two tests. A program is contaminated if one of its functions has the normalised syntax tree of a reference function (names
-renamed by order of appearance, constants replaced by their types, docstrings dropped), or if more than half of its 8-grams of
-code tokens stand in a single reference program. Single 8-grams are no evidence: every loop over a string shares some.
+Two tests. A program is contaminated if one of its functions has the normalised syntax tree of a reference function
+(names renamed by order of appearance, constants replaced by their types, docstrings dropped), or if more than half of its
+8-grams of code tokens stand in a single reference. Single 8-grams are no evidence: every loop over a string shares some.
 
     Decontaminator(benchmark_sources).overlaps(source)      # None, or why
 """

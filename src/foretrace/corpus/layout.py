@@ -10,7 +10,14 @@ _COMMENTS = [
     "# helper", "# loop over the items", "# check the input", "# build the result", "# TODO", "# don't change the order", "# done", "# first pass",
     "# skip empty ones", "# edge case", "# step 1", "# keep only what we need", "# update",
 ]  # fmt: skip
-_DOCSTRINGS = ["Process the input.", "Return the result.", "Helper.", "Count and combine.", "See tests.", "Transform the given value."]
+_DOCSTRINGS = [
+    "Process the input.",
+    "Return the result.",
+    "Helper.",
+    "Count and combine.",
+    "See tests.",
+    "Transform the given value.",
+]
 
 
 class Layout:
@@ -51,7 +58,7 @@ class Layout:
         """Comments and blank lines at the start of statements of the top level."""
         if not self.comments and not self.blank:
             return lines
-        out = []
+        out: list[str] = []
         for line in lines:
             top = not line.startswith((" ", "else", "elif", "except", "finally"))
             if top and self.blank and out and self.rng.random() < 0.3:

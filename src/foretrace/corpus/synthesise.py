@@ -12,7 +12,7 @@ import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 from foretrace.corpus.grammar import EXPRESSIONS, LOCAL_EXPRESSIONS
@@ -90,7 +90,7 @@ def synthesise(seed: int) -> Program:
     return program
 
 
-@lru_cache(maxsize=None)
+@cache
 def _parse(template: str) -> tuple[tuple[bool, str], ...]:
     """Text and holes in turn: (is a hole, content)."""
     return tuple((bool(i % 2), part) for i, part in enumerate(_HOLE.split(template)) if part)
@@ -237,6 +237,7 @@ class _Writer:
 
         Raises:
             Unusable: a variable it asks for does not exist.
+
         """
         out: list[str] = []
         chosen: dict[str, _Variable] = {}

@@ -1,7 +1,7 @@
-"""Argument values of every shape, as Python objects and as source text in varied layout.
+r"""Argument values of every shape, as Python objects and as source text in varied layout.
 
-    value = Values(rng).make("liststr")         # ['abc', 'x', '']
-    literal(rng, value)                          # "['abc', \\"x\\", '']"
+value = Values(rng).make("liststr")         # ['abc', 'x', '']
+literal(rng, value)                          # "['abc', \\"x\\", '']"
 """
 
 import random
@@ -11,13 +11,131 @@ from typing import Any
 _LOWER = string.ascii_lowercase
 _MIXED = string.ascii_letters
 _PUNCTUATION = "!?.,:;-_+*/#@$%&()[]{}<>=|~^'\" "
-_WORDS = (
-    "the a hello world cat dog big red fox run jump over lazy python code data test value key name list apple banana cherry "
-    "grape lemon mango one two three four five six seven north south east west spring summer winter monday friday john mary "
-    "alice bob carol dave paris tokyo london rome blue green black white yes no ok true false none left right up down start end "
-    "first last foo bar baz spam eggs tea milk water bread sugar happy sad quick slow old new good bad is in on at to of and or "
-    "not for with from by as if it he she we you they this that these those some any all every each other more most less"
-).split()
+_WORDS = [
+    "the",
+    "a",
+    "hello",
+    "world",
+    "cat",
+    "dog",
+    "big",
+    "red",
+    "fox",
+    "run",
+    "jump",
+    "over",
+    "lazy",
+    "python",
+    "code",
+    "data",
+    "test",
+    "value",
+    "key",
+    "name",
+    "list",
+    "apple",
+    "banana",
+    "cherry",
+    "grape",
+    "lemon",
+    "mango",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "north",
+    "south",
+    "east",
+    "west",
+    "spring",
+    "summer",
+    "winter",
+    "monday",
+    "friday",
+    "john",
+    "mary",
+    "alice",
+    "bob",
+    "carol",
+    "dave",
+    "paris",
+    "tokyo",
+    "london",
+    "rome",
+    "blue",
+    "green",
+    "black",
+    "white",
+    "yes",
+    "no",
+    "ok",
+    "true",
+    "false",
+    "none",
+    "left",
+    "right",
+    "up",
+    "down",
+    "start",
+    "end",
+    "first",
+    "last",
+    "foo",
+    "bar",
+    "baz",
+    "spam",
+    "eggs",
+    "tea",
+    "milk",
+    "water",
+    "bread",
+    "sugar",
+    "happy",
+    "sad",
+    "quick",
+    "slow",
+    "old",
+    "new",
+    "good",
+    "bad",
+    "is",
+    "in",
+    "on",
+    "at",
+    "to",
+    "of",
+    "and",
+    "or",
+    "not",
+    "for",
+    "with",
+    "from",
+    "by",
+    "as",
+    "if",
+    "it",
+    "he",
+    "she",
+    "we",
+    "you",
+    "they",
+    "this",
+    "that",
+    "these",
+    "those",
+    "some",
+    "any",
+    "all",
+    "every",
+    "each",
+    "other",
+    "more",
+    "most",
+    "less",
+]
 _SEPARATORS = [" ", ",", ", ", "-", "_", ".", ":", ";", "|", "/", "\n", "--", "#", "=", "+", "  ", "\t", "::", "&", "a", "@"]
 
 
@@ -157,7 +275,7 @@ def literal(rng: random.Random, value: Any) -> str:
     if isinstance(value, str):
         return _quoted(rng, value)
     if isinstance(value, list | tuple | set) and value:
-        opening, closing = {list: "[]", tuple: "()", set: "{}"}[type(value)]
+        opening, closing = {list: ("[", "]"), tuple: ("(", ")"), set: ("{", "}")}[type(value)]
         separator = ", " if rng.random() < 0.9 else rng.choice((",", " , ", ",  "))
         ordered = sorted(value, key=repr) if isinstance(value, set) else value
         inner = separator.join(literal(rng, x) for x in ordered)

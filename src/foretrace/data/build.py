@@ -49,6 +49,7 @@ def build(config: BuildConfig, tokenizer: Tokenizer, progress: Callable[[int, in
 
     Args:
         progress: called with (shards done, shards wanted).
+
     """
     config.out.mkdir(parents=True, exist_ok=True)
     numbers = range(config.first_shard, config.first_shard + config.shards)

@@ -1,6 +1,6 @@
 """From a trace to the document that a model is trained on.
 
-    document = render(tokenizer, trace, max_tokens=2048)
+document = render(tokenizer, trace, max_tokens=2048)
 """
 
 import numpy as np

@@ -58,6 +58,7 @@ def shard_files(folder: Path) -> list[Path]:
 
     Raises:
         FormatError: there are none.
+
     """
     files = sorted(folder.glob("[0-9]*.safetensors"))
     if not files:
@@ -83,6 +84,7 @@ def read_shard(file: Path) -> Shard:
 
     Raises:
         FormatError: the file is missing or damaged.
+
     """
     try:
         tensors = load_file(file)

@@ -78,6 +78,7 @@ class Tokenizer:
 
         Raises:
             CheckpointError: the file is missing or not a tokenizer of this kind.
+
         """
         if file.is_dir():
             file = file / "tokenizer.json"

@@ -1,4 +1,4 @@
-"""Binding a call to its function without executing anything.
+r"""Binding a call to its function without executing anything.
 
     call = bind_call("def f(a, b=2):\\n    return a + b\\n", "f", "1")
     call.locals          # {'a': '1', 'b': '2'}
@@ -38,6 +38,7 @@ def bind_call(source: str, entry: str, arguments: str) -> BoundCall:
 
     Raises:
         UsageError: the source or the arguments do not parse, there is no such function, or the arguments do not bind.
+
     """
     function = find_function(parse_source(source), entry)
     call = parse_arguments(arguments)
@@ -60,6 +61,7 @@ def parse_source(source: str) -> ast.Module:
 
     Raises:
         UsageError: it does not parse; the message gives the line.
+
     """
     try:
         return ast.parse(source)
@@ -85,6 +87,7 @@ def find_function(tree: ast.Module, entry: str) -> Function:
 
     Raises:
         UsageError: there is none; the message suggests one.
+
     """
     functions = functions_of(tree)
     if entry in functions:
@@ -99,12 +102,15 @@ def parse_arguments(arguments: str) -> ast.Call:
 
     Raises:
         UsageError: the list does not parse.
+
     """
     try:
         parsed = ast.parse(f"f({arguments}\n)", mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         message = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise UsageError(f"the arguments {arguments!r} do not parse: {message}; write them as in a call: 'abc', k=[1]") from error
+        raise UsageError(
+            f"the arguments {arguments!r} do not parse: {message}; write them as in a call: 'abc', k=[1]"
+        ) from error
     if not isinstance(parsed, ast.Call) or not isinstance(parsed.func, ast.Name):
         raise UsageError(f"the arguments {arguments!r} are not an argument list; write them as in a call: 'abc', k=[1]")
     return parsed
@@ -115,6 +121,7 @@ def _literal(node: ast.expr) -> Any:
 
     Raises:
         ValueError: it is not a literal.
+
     """
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.args and not node.keywords:
         empty = {"set": set, "dict": dict, "list": list, "tuple": tuple, "str": str, "frozenset": frozenset}
@@ -137,7 +144,9 @@ def _defaults(function: Function) -> dict[str, Any]:
     return found
 
 
-def _bind(function: Function, defaults: dict[str, Any], args: list[Any], kwargs: dict[str, Any], entry: str) -> dict[str, Any]:
+def _bind(
+    function: Function, defaults: dict[str, Any], args: list[Any], kwargs: dict[str, Any], entry: str
+) -> dict[str, Any]:
     """Arguments by name, in the interpreter's order: positional, keyword-only, `*args`, `**kwargs`."""
     arguments, kinds = function.args, inspect.Parameter
     parameters = [kinds(a.arg, kinds.POSITIONAL_ONLY) for a in arguments.posonlyargs]

@@ -97,6 +97,7 @@ class EmbeddedEngine:
 
         Raises:
             UsageError: a prompt is empty.
+
         """
         if not all(len(p) for p in prompts):
             raise UsageError("cannot continue an empty prompt")
@@ -244,13 +245,13 @@ def log_softmax(logits: Array) -> Array:
 def _normalise(x: Array, eps: float) -> Array:
     """RMSNorm without its weight, which is folded into the matrix that follows."""
     mean = np.einsum("...d,...d->...", x, x)[..., None] / x.shape[-1]
-    result: Array = x / np.sqrt(mean + eps, dtype=np.float32)
+    result: Array = (x / np.sqrt(mean + np.float32(eps))).astype(np.float32, copy=False)
     return result
 
 
 def _silu(x: Array) -> Array:
     with np.errstate(over="ignore"):
-        result: Array = x / (1.0 + np.exp(-x))
+        result: Array = x / (np.float32(1.0) + np.exp(-x))
     return result
 
 

@@ -1,7 +1,7 @@
 """One place that turns a name into an engine.
 
-    load("tiny")            the checkpoint in the package
-    load("runs/x/checkpoint")
+load("tiny")            the checkpoint in the package
+load("runs/x/checkpoint")
 """
 
 from importlib.resources import files
@@ -25,12 +25,13 @@ def load(model: str = "tiny") -> Engine:
     Raises:
         UsageError: there is no such model.
         CheckpointError: the folder is incomplete or damaged.
+
     """
     packaged = packaged_checkpoints()
     if model in packaged:
         return EmbeddedEngine(load_checkpoint(packaged[model]), model)
     folder = Path(model)
     if folder.is_dir() or "/" in model:
-        return EmbeddedEngine(load_checkpoint(folder), folder.name)
+        return EmbeddedEngine(load_checkpoint(folder), model)
     known = ", ".join(packaged) or "none in this installation"
     raise UsageError(f"no model called {model!r}; known here: {known}. The path of a checkpoint folder also works")

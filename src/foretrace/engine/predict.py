@@ -1,6 +1,6 @@
-"""Prediction: a call, a prompt, generated tokens, a Trace. Nothing is executed.
+r"""Prediction: a call, a prompt, generated tokens, a Trace. Nothing is executed.
 
-    trace = predict(load("tiny"), "def f(x):\\n    return x + 1\\n", "f", "41")
+trace = predict(load("tiny"), "def f(x):\\n    return x + 1\\n", "f", "41")
 """
 
 from collections.abc import Sequence
@@ -40,6 +40,7 @@ def build_prompt(source: str, entry: str, arguments: str) -> Prompt:
 
     Raises:
         UsageError: the source or the arguments do not parse, there is no such function, or the arguments do not bind.
+
     """
     call = bind_call(source, entry, arguments)
     line = call.source.split("\n")[call.line - 1]
@@ -63,6 +64,7 @@ def predict(
 
     Raises:
         UsageError: see `build_prompt`.
+
     """
     calls = [(source, entry, arguments)]
     [trace] = predict_many(engine, calls, max_tokens=max_tokens, temperature=temperature, seed=seed)

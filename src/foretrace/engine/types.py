@@ -1,7 +1,7 @@
 """What every engine offers: continue token sequences, and judge given ones.
 
-    engine = load("tiny")
-    [generation] = engine.generate([ids], max_tokens=200, stop=[end])
+engine = load("tiny")
+[generation] = engine.generate([ids], max_tokens=200, stop=[end])
 """
 
 from collections.abc import Collection, Sequence
@@ -54,4 +54,5 @@ class Engine(Protocol):
 
     def predict_next(self, ids: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """One pass over a given sequence of T tokens: the likeliest next token at each position (T,), and the log
-        probability (T - 1,) that each actual next token had."""
+        probability (T - 1,) that each actual next token had.
+        """

@@ -23,6 +23,7 @@ def read_cruxeval(file: Path) -> list[dict[str, str]]:
 
     Raises:
         UsageError: the file is missing or is not the official one.
+
     """
     if not file.is_file():
         raise UsageError(f"no CRUXEval data at {file}; fetch cruxeval.jsonl (facebookresearch/cruxeval) and give --data")
@@ -35,9 +36,7 @@ def read_cruxeval(file: Path) -> list[dict[str, str]]:
     return rows
 
 
-def load_cruxeval(
-    file: Path, limit: int | None = None, progress: Callable[[int, int], None] | None = None
-) -> list[Case]:
+def load_cruxeval(file: Path, limit: int | None = None, progress: Callable[[int, int], None] | None = None) -> list[Case]:
     """Rows with their real traces, each recorded in a limited child process."""
     rows = read_cruxeval(file)[:limit]
     cases = []

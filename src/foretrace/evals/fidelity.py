@@ -144,6 +144,7 @@ def evaluate(
 
     Args:
         progress: called with (cases done, cases wanted).
+
     """
     results = []
     size = 64

@@ -1,7 +1,7 @@
 """The literal scorer: model text is parsed, never executed.
 
-    same_literal("[1, 2]", "[1,2]")      # True
-    same_literal("True", "1")            # False: equal is not the same
+same_literal("[1, 2]", "[1,2]")      # True
+same_literal("True", "1")            # False: equal is not the same
 """
 
 import ast

@@ -1,6 +1,6 @@
 """Shares with their uncertainty.
 
-    Share.of([True, False, True]).text()        # '66.7 % [20.8, 93.9] (2/3)'
+Share.of([True, False, True]).text()        # '66.7 % [20.8, 93.9] (2/3)'
 """
 
 from collections.abc import Iterable

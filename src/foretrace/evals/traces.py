@@ -1,6 +1,6 @@
 """The same measures on a held-out part of our own corpus: programs from seeds that no training shard draws from.
 
-    report = evaluate(engine, held_out_cases(500), title="held-out synthetic traces")
+report = evaluate(engine, held_out_cases(500), title="held-out synthetic traces")
 """
 
 from itertools import count

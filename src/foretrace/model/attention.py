@@ -28,6 +28,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, lengths: tuple[int, ...], window: in
 
     Returns:
         (H, N, C), dtype of `v`.
+
     """
     groups = q.shape[0] // k.shape[0]
     q = q * q.shape[-1] ** -0.5

@@ -1,10 +1,10 @@
 """Checkpoint folders, read and written without torch: all that a model needs at inference.
 
-    model.safetensors   weights under Hugging Face's names, float16 or bfloat16 or float32
-    config.json         `ModelConfig`
-    tokenizer.json      `Tokenizer`
+model.safetensors   weights under Hugging Face's names, float16 or bfloat16 or float32
+config.json         `ModelConfig`
+tokenizer.json      `Tokenizer`
 
-    checkpoint = load_checkpoint(Path("runs/tiny/run/checkpoint"));  checkpoint.weights["model.norm.weight"]
+checkpoint = load_checkpoint(Path("runs/tiny/run/checkpoint"));  checkpoint.weights["model.norm.weight"]
 """
 
 import json
@@ -71,6 +71,7 @@ def load_checkpoint(folder: Path) -> Checkpoint:
 
     Raises:
         CheckpointError: a file is missing or damaged, or the weights are not those of the configuration.
+
     """
     if not folder.is_dir():
         raise CheckpointError(f"no checkpoint folder at {folder}; give a folder with {WEIGHTS}, {CONFIG} and {TOKENIZER}")
@@ -111,7 +112,7 @@ def _tensors(content: bytes) -> list[tuple[str, NDArray[np.float32]]]:
     from safetensors import deserialize
 
     found = []
-    for name, tensor in deserialize(content):
+    for name, tensor in deserialize(content):  # type: ignore[no-untyped-call]
         kind, data, shape = tensor["dtype"], tensor["data"], tensor["shape"]
         if kind == "BF16":
             array = (np.frombuffer(data, np.uint16).astype(np.uint32) << 16).view(np.float32)

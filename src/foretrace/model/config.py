@@ -60,6 +60,7 @@ class ModelConfig:
 
         Raises:
             CheckpointError: a field is missing.
+
         """
         known = {f.name for f in fields(cls)}
         chosen = {k: v for k, v in values.items() if k in known}

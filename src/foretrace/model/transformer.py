@@ -77,7 +77,7 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """x: (N, D) -> queries (H, N, C), keys and values (K, N, C), rotated."""
         weight = torch.cat([self.q_proj.weight, self.k_proj.weight, self.v_proj.weight])
-        qkv = F.linear(x, weight).unflatten(1, (-1, self.head_dim)).transpose(0, 1)
+        qkv = F.linear(x, weight).view(x.shape[0], -1, self.head_dim).transpose(0, 1)
         q, k, v = qkv.split([self.heads, self.kv_heads, self.kv_heads])
         return rotate(q, cos, sin), rotate(k, cos, sin), v
 

@@ -1,6 +1,6 @@
 """`tiny`: the checkpoint in the package, trained from scratch on a laptop's CPU in hours or a GPU in minutes.
 
-    foretrace train tiny train.out=runs/tiny
+foretrace train tiny train.out=runs/tiny
 """
 
 from dataclasses import dataclass, replace
@@ -21,6 +21,8 @@ class Recipe:
     model: ModelConfig
     data: BuildConfig
     train: TrainConfig
+    forbidden: Path | None = None
+    """JSON Lines of benchmark programs (field `code`) that no training program may resemble."""
 
     @property
     def validation(self) -> BuildConfig:

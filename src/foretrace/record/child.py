@@ -1,10 +1,10 @@
-"""Recording in a child process: what the traced program does, it does to itself.
+r"""Recording in a child process: what the traced program does, it does to itself.
 
     trace = record_source("def f(n):\\n    return n * 2\\n", "f", "21")
 
-The child is a fresh interpreter in a new session, with limits on memory, file size and processes, no standard input, its output
-thrown away, a temporary directory to work in. It writes frames to a pipe as they happen, so that a crash, a kill or
-`os._exit` loses at most the last one. What comes through that pipe is treated as hostile: the program shares it.
+The child is a fresh interpreter in a new session, with limits on memory, file size and processes, no standard input, its
+output thrown away, a temporary directory to work in. It writes frames to a pipe as they happen, so that a crash, a kill
+or `os._exit` loses at most the last one. What comes through that pipe is treated as hostile: the program shares it.
 """
 
 import os
@@ -41,6 +41,7 @@ def record_source(
     Raises:
         UsageError: the source or the arguments do not parse, the function is missing, or the arguments do not bind.
         RecordError: the program's top level raised, or nothing could be recorded.
+
     """
     limits = limits or Limits()
     job = {"source": source, "entry": entry, "arguments": arguments, "path": path, "limits": asdict(limits)}
@@ -60,6 +61,7 @@ def record(target: str, /, *args: Any, arguments: str | None = None, limits: Lim
     Raises:
         UsageError: no such file or function, or a value that is not a literal.
         RecordError: see `record_source`.
+
     """
     source, entry, path = read_target(target)
     text = arguments if arguments is not None else argument_text(args, kwargs)
@@ -71,6 +73,7 @@ def read_target(target: str) -> tuple[str, str, str]:
 
     Raises:
         UsageError: it has another form, or the file cannot be read.
+
     """
     path, separator, entry = target.rpartition("::")
     if not separator or not path or not entry:
@@ -88,6 +91,7 @@ def argument_text(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
 
     Raises:
         UsageError: a value is not a literal.
+
     """
     import ast
 
@@ -108,7 +112,14 @@ def _run(job: str, folder: str, limits: Limits) -> tuple[bytes, str]:
     """Starts the child; returns what it wrote and how it ended (empty: by itself, in order)."""
     reader, writer = os.pipe()
     package = str(Path(__file__).resolve().parents[2])
-    command = [sys.executable, "-I", "-X", "utf8", "-c", f"import sys; sys.path.insert(0, {package!r}); import foretrace.record.runner as r; r.main({writer})"]
+    command = [
+        sys.executable,
+        "-I",
+        "-X",
+        "utf8",
+        "-c",
+        f"import sys; sys.path.insert(0, {package!r}); import foretrace.record.runner as r; r.main({writer})",
+    ]
     environment = {"PATH": os.defpath, "PYTHONHASHSEED": "0", "HOME": folder, "TMPDIR": folder, "LC_ALL": "C.UTF-8"}
     # -I ignores PYTHONHASHSEED, so isolation is asked for piece by piece
     command[1:2] = ["-s", "-P"]

@@ -1,4 +1,4 @@
-"""The reference recorder: `sys.settrace` in pure Python, the specification of what a trace is.
+r"""The reference recorder: `sys.settrace` in pure Python, the specification of what a trace is.
 
     trace = record_program("def f(x):\\n    return x + 1\\n", "f", "41")
     trace.result                                                        # '42'
@@ -9,6 +9,7 @@ further event, so that no handler keeps it alive.
 """
 
 import ast
+import difflib
 import dis
 import itertools
 import signal
@@ -27,7 +28,6 @@ from foretrace.trace import Event, Frame, Header, Limits, Outcome, Trace
 _numbers = itertools.count(1)
 _NOISE = (StopIteration, StopAsyncIteration, GeneratorExit)
 _SUSPENDING = frozenset({"YIELD_VALUE", "SEND", "YIELD_FROM"})
-_arguments = BaseException.__dict__["args"].__get__
 _HIDDEN = frozenset({".0"})
 
 
@@ -72,6 +72,7 @@ class Recorder:
             files: source lines by file name, the context.
             sink: is given every frame as soon as it is final.
             on_stop: is called when a budget runs out, in place of raising `Stop`; it may end the process.
+
         """
         self.files, self.limits, self.sink, self.on_stop = files, limits, sink, on_stop
         self._sent = 0
@@ -100,7 +101,7 @@ class Recorder:
         finally:
             lost = sys.gettrace() is None
             sys.settrace(previous)
-            threading.settrace(None)  # type: ignore[arg-type]
+            threading.settrace(None)
             if lost and not self.stopped and not self._left():
                 self.stopped = "the program replaced the trace function"
         return None
@@ -196,7 +197,7 @@ class Recorder:
         self,
         event: Event,
         frame: types.FrameType,
-        locals: dict[str, str] | None = None,  # noqa: A002 - the field's name
+        locals: dict[str, str] | None = None,
         value: str | None = None,
         unwind: bool = False,
         suspended: bool = False,
@@ -249,10 +250,9 @@ class Recorder:
         return {name: render(found[name]) for name in names if name in found and name not in _HIDDEN}
 
     def _error(self, kind: type, value: Any) -> str:
-        name: str = type.__dict__["__name__"].__get__(kind)
-        arguments = _arguments(value) if isinstance(value, BaseException) else (value,)
-        shown = ", ".join(self.renderer.render(a) for a in arguments)
-        return f"{name}({shown})"
+        if isinstance(value, BaseException):
+            return self.renderer.render(value)
+        return f"{kind.__name__}({'' if value is None else self.renderer.render(value)})"
 
     def _check(self) -> None:
         """Stops when a budget is spent, and at every event from then on."""
@@ -274,6 +274,7 @@ def record_program(source: str, entry: str, arguments: str, limits: Limits | Non
     Raises:
         UsageError: the source or the arguments do not parse, the function is missing, or the arguments do not bind.
         RecordError: running the module's top level, or evaluating the arguments, raised.
+
     """
     limits = limits or Limits()
     filename = f"<foretrace-{next(_numbers)}>"
@@ -316,6 +317,7 @@ def find_function(namespace: dict[str, Any], entry: str) -> Callable[..., Any]:
 
     Raises:
         UsageError: there is none; the message lists those there are.
+
     """
     first, *rest = entry.split(".")
     found = namespace.get(first)
@@ -324,7 +326,9 @@ def find_function(namespace: dict[str, Any], entry: str) -> Callable[..., Any]:
     if callable(found):
         return found  # type: ignore[no-any-return]
     names = [n for n, v in namespace.items() if isinstance(v, types.FunctionType)]
-    raise UsageError(f"the source has no function {entry!r}; functions: {', '.join(names) or 'none'}")
+    close = difflib.get_close_matches(entry, names, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise UsageError(f"no function {entry!r} in the source ({hint}functions: {', '.join(names) or 'none'})")
 
 
 def evaluate_arguments(arguments: str, namespace: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -349,6 +353,7 @@ def finish(recorder: Recorder, error: BaseException | None, *, source: str, entr
 
     Raises:
         UsageError: the arguments did not bind, so that nothing was entered.
+
     """
     frames = tuple(recorder.frames)
     if not frames:

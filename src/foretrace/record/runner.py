@@ -10,7 +10,7 @@ import sys
 from typing import Any, NoReturn
 
 from foretrace.errors import ForetraceError, UsageError
-from foretrace.record.reference import Recorder, evaluate_arguments, finish, find_function, load_module
+from foretrace.record.reference import Recorder, evaluate_arguments, find_function, finish, load_module
 from foretrace.trace import Frame, Header, Limits
 from foretrace.trace.jsonl import FrameWriter, end_line, header_line
 

@@ -36,7 +36,14 @@ _PLAIN = {
     pathlib.PurePosixPath,
     pathlib.PureWindowsPath,
 }
-_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType, types.MethodType, types.MethodDescriptorType)
+_FUNCTIONS = {
+    types.FunctionType,
+    types.BuiltinFunctionType,
+    types.MethodType,
+    types.MethodDescriptorType,
+    types.MethodWrapperType,
+    types.ClassMethodDescriptorType,
+}
 _BRACKETS: dict[type, tuple[str, str]] = {
     list: ("[", "]"),
     tuple: ("(", ")"),
@@ -47,7 +54,8 @@ _BRACKETS: dict[type, tuple[str, str]] = {
     collections.Counter: ("Counter({", "})"),
     collections.OrderedDict: ("OrderedDict({", "})"),
 }
-_EMPTY = {set: "set()", frozenset: "frozenset()", collections.Counter: "Counter()"}
+_EMPTY: dict[type, str] = {set: "set()", frozenset: "frozenset()", collections.Counter: "Counter()"}
+_exception_arguments = BaseException.__dict__["args"].__get__
 _MAX_INT_BITS = 13_000  # below the interpreter's limit of 4,300 digits
 
 
@@ -68,13 +76,13 @@ class Renderer:
         self._numbers: dict[int, int] = {}
         self._per_type: collections.Counter[str] = collections.Counter()
 
-    def render(self, value: object) -> str:
+    def render(self, value: Any) -> str:
         """The text of `value`; never raises and never calls code of the traced program."""
         kind = type(value)
         if kind is str:
-            return self._string(value)  # type: ignore[arg-type]
+            return self._string(value)
         if kind is int:
-            return _integer(value)  # type: ignore[arg-type]
+            return _integer(value)
         if kind in _ATOMS:
             return repr(value)
         text = self._value(value, 0, [])
@@ -82,21 +90,21 @@ class Renderer:
             return f"{text[: self.limits.characters]}…+{len(text) - self.limits.characters}"
         return text
 
-    def _value(self, value: object, depth: int, inside: list[int]) -> str:
+    def _value(self, value: Any, depth: int, inside: list[int]) -> str:
         """`inside` holds the ids of the containers around `value`; its length is bounded by the depth limit."""
         kind = type(value)
         if kind is str or kind is bytes or kind is bytearray:
-            return self._string(value)  # type: ignore[arg-type]
+            return self._string(value)
         if kind is int:
-            return _integer(value)  # type: ignore[arg-type]
+            return _integer(value)
         if kind in _ATOMS or kind in _PLAIN:
             return repr(value)
-        if isinstance(value, type):
-            return f"<class '{type.__dict__['__name__'].__get__(value)}'>"
-        if isinstance(value, _FUNCTIONS):
+        if issubclass(kind, type):
+            return f"<class '{_type_name(value)}'>"
+        if kind in _FUNCTIONS:
             return f"<function {value.__name__}>"
         if kind is types.ModuleType:
-            return f"<module '{value.__dict__.get('__name__', '?')}'>"  # type: ignore[attr-defined]
+            return f"<module '{value.__dict__.get('__name__', '?')}'>"
         if id(value) in inside or depth >= self.limits.depth:
             return self._stub(value, kind, cyclic=id(value) in inside)
         inside.append(id(value))
@@ -156,7 +164,7 @@ class Renderer:
             return _EMPTY.get(kind, "".join(_BRACKETS.get(kind, ("{", "}"))))
         opening, closing = _BRACKETS.get(kind, ("mappingproxy({", "})"))
         parts = []
-        for key, item in _first(value.items(), self.limits.items):
+        for key, item in _first(_items(value, kind), self.limits.items):
             parts.append(f"{self._value(key, depth, inside)}: {self._value(item, depth, inside)}")
         return opening + ", ".join([*parts, *self._rest(len(value))]) + closing
 
@@ -168,6 +176,9 @@ class Renderer:
         if issubclass(kind, tuple) and "_fields" in kind.__dict__:
             fields = zip(kind.__dict__["_fields"], tuple.__iter__(value), strict=False)
             shown = ", ".join(f"{n}={self._value(x, depth, inside)}" for n, x in fields)
+            return f"{_type_name(kind)}({shown})"
+        if issubclass(kind, BaseException):
+            shown = ", ".join(self._value(x, depth, inside) for x in _exception_arguments(value))
             return f"{_type_name(kind)}({shown})"
         attributes = list(_attributes(value, kind))
         parts = [f"{n}={self._value(x, depth, inside)}" for n, x in attributes[: self.limits.items]]
@@ -199,6 +210,13 @@ class Renderer:
         return [f"…+{left}"] if left > 0 else []
 
 
+def _items(value: Any, kind: type) -> Any:
+    """Items in the order of `repr`: a counter shows the most common first."""
+    if kind is collections.Counter and all(type(n) is int for n in value.values()):
+        return sorted(value.items(), key=lambda item: -item[1])
+    return value.items()
+
+
 def _integer(value: int) -> str:
     bits = value.bit_length()
     return repr(value) if bits < _MAX_INT_BITS else f"<int, {bits} bits>"
@@ -211,7 +229,7 @@ def _first(values: Any, count: int) -> Iterator[Any]:
         yield value
 
 
-def _type_name(kind: type) -> str:
+def _type_name(kind: Any) -> str:
     name: str = type.__dict__["__name__"].__get__(kind)
     return name
 
@@ -233,7 +251,7 @@ def _attributes(value: object, kind: type) -> Iterator[tuple[str, object]]:
         yield from ((n, x) for n, x in list(attributes.items()) if type(n) is str)
 
 
-def _plain_copy(value: Any, base: type) -> object:
+def _plain_copy(value: Any, base: Any) -> object:
     """The built-in content of a subclass, read by the base's own methods."""
     if base in (str, bytes):
         return base.__getitem__(value, slice(None))

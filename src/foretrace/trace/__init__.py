@@ -18,13 +18,10 @@ from foretrace.trace.wire import (
 )
 
 __all__ = [
-    "Diff",
-    "Divergence",
-    "diff",
-    "read_jsonl",
-    "write_jsonl",
     "EVENT_TOKENS",
     "START_MARKER",
+    "Diff",
+    "Divergence",
     "Event",
     "Frame",
     "FrameParser",
@@ -34,10 +31,13 @@ __all__ = [
     "Segment",
     "Token",
     "Trace",
+    "diff",
     "frame_segments",
     "from_segments",
     "from_text",
     "prompt_segments",
+    "read_jsonl",
     "to_segments",
     "to_text",
+    "write_jsonl",
 ]

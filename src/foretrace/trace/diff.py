@@ -73,7 +73,7 @@ def diff(predicted: Trace, real: Trace) -> Diff:
     for step, (ours, theirs) in enumerate(zip(predicted.frames, real.frames, strict=False)):
         here = list(_frame(step, ours, theirs))
         found += here
-        same_line = not any(d.kind in ("line", "ghost") or d.variable is None and d.kind == "exception" for d in here)
+        same_line = not any(d.kind in ("line", "ghost") or (d.variable is None and d.kind == "exception") for d in here)
         lines_right += same_line
         values_right += _values(theirs) - sum(d.real is not None for d in here) if same_line else 0
     if not _longer(predicted, real, found):

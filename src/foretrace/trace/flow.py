@@ -1,4 +1,4 @@
-"""Which line can run after which: a control-flow graph by lines, from the source text alone.
+r"""Which line can run after which: a control-flow graph by lines, from the source text alone.
 
 A model predicts text, not line numbers; `trace/lines.py` places its lines with this graph. The graph may
 allow too much (any physical line of a statement can follow another; a `finally` may lead to every jump
@@ -298,7 +298,7 @@ def _nested(root: ast.AST, scope: Scope) -> None:
         if isinstance(node, ast.Lambda):
             _inline(node, scope.child("<lambda>", "lambda", _lines(node), node.lineno), [node.body])
         elif type(node) in _COMPREHENSIONS:
-            name = _COMPREHENSIONS[type(node)]  # type: ignore[index]
+            name = _COMPREHENSIONS[type(node)]
             inner = scope.child(name, "comprehension", _lines(node), node.lineno)  # type: ignore[attr-defined]
             first, *rest = node.generators  # type: ignore[attr-defined]
             heads = [first.target, *first.ifs]

@@ -91,6 +91,7 @@ def read_jsonl(lines: Iterable[str], *, partial: bool = False) -> Iterator[Trace
 
     Raises:
         FormatError: a line is not one of a trace; the message names the line.
+
     """
     header: Header | None = None
     frames: list[Frame] = []

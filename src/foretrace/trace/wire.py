@@ -1,4 +1,4 @@
-"""The CWM wire format: what a model reads and writes. See `docs/trace-format.md`, section 3.
+r"""The CWM wire format: what a model reads and writes. See `docs/trace-format.md`, section 3.
 
 A wire document is a sequence of segments, each a `Token` (special) or a piece of user text. Special tokens
 inside user text are therefore never special: the segments of a program that contains the literal
@@ -102,6 +102,7 @@ def to_segments(trace: Trace, entry_line: int | None = None) -> list[Segment]:
 
     Raises:
         FormatError: the trace has no frames, or its first frame is not a call.
+
     """
     if not trace.frames or trace.frames[0].event is not Event.CALL:
         raise FormatError("cannot write a trace without a first call frame")
@@ -148,6 +149,7 @@ def from_segments(segments: Sequence[Segment], header: Header | None = None) -> 
 
     Raises:
         FormatError: the segments are not a wire document; the message says which frame is at fault.
+
     """
     head = segments[:4]
     if len(head) < 4 or head[0] is not Token.BEGIN_OF_TEXT or head[1] is not Token.TRACE_CONTEXT_START:
@@ -186,6 +188,7 @@ def split_context(context: str) -> tuple[str, int]:
 
     Raises:
         FormatError: no line ends with the marker.
+
     """
     lines = context.split("\n")
     for i, line in enumerate(lines):
@@ -212,6 +215,7 @@ class FrameParser:
 
         Raises:
             FormatError: the segments are not a frame.
+
         """
         event, locals_text, source, value_text = self._shape(segments)
         if event is Event.EXCEPTION and self.frames and self.frames[-1].event is Event.EXCEPTION:
@@ -281,14 +285,14 @@ class FrameParser:
     def _resolve(self, text: str) -> dict[str, str]:
         """The full state of a frame. `..` stands for the value in the previous frame of the same scope."""
         try:
-            shown = json.loads(text)
+            shown: dict[str, str] = json.loads(text)
         except (ValueError, RecursionError) as error:
             raise self._error(f"the locals are not JSON: {error}") from error
         if not isinstance(shown, dict) or not all(isinstance(v, str) for v in shown.values()):
             raise self._error("the locals are not a JSON object of strings")
         previous = self._scopes[-1]
         base = previous if previous is not None else {}
-        state = {name: base.get(name, text) if text == UNCHANGED else text for name, text in shown.items()}
+        state = {name: base.get(name, now) if now == UNCHANGED else now for name, now in shown.items()}
         self._scopes[-1] = state
         return state
 

@@ -1,0 +1,1 @@
+"""Training: one trainer, its optimisers, schedule and resumable state."""

@@ -19,6 +19,7 @@ def make_optimizers(
 
     Raises:
         UsageError: `name` is neither `adamw` nor `muon`.
+
     """
     if name not in ("adamw", "muon"):
         raise UsageError(f"no optimizer called {name!r}; known: adamw, muon")

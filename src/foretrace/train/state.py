@@ -16,13 +16,12 @@ from torch import Tensor, nn
 from foretrace.errors import CheckpointError
 
 
-def save_state(
-    folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], progress: dict[str, Any]
-) -> None:
+def save_state(folder: Path, model: nn.Module, optimizers: list[torch.optim.Optimizer], progress: dict[str, Any]) -> None:
     """Writes the state; a run killed while writing keeps the previous one.
 
     Args:
         progress: JSON values that the caller needs to go on, such as the step and the loader's state.
+
     """
     tensors = {f"model.{name}": t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
     for number, optimizer in enumerate(optimizers):
@@ -48,6 +47,7 @@ def load_state(
 
     Raises:
         CheckpointError: the state is damaged or was written by a run of another shape.
+
     """
     for candidate in (folder, folder.with_suffix(".new"), folder.with_suffix(".old")):
         if (candidate / "state.json").exists():

@@ -70,6 +70,7 @@ def train(model_config: ModelConfig, tokenizer: Tokenizer, config: TrainConfig, 
 
     Args:
         report: is given every record that goes to `metrics.jsonl`, for live progress.
+
     """
     run = _Run(model_config, tokenizer, config, report)
     while run.step < config.steps:
@@ -83,6 +84,7 @@ def choose_device(name: str) -> torch.device:
 
     Raises:
         UsageError: there is no such device here.
+
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -99,6 +101,7 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
 
     Raises:
         UsageError: the name is not auto, float32 or bfloat16.
+
     """
     if name not in ("auto", "float32", "bfloat16"):
         raise UsageError(f"no dtype called {name!r}; use auto, float32 or bfloat16")

@@ -1,0 +1,76 @@
+"""`foretrace diff`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from foretrace.cli import options
+from foretrace.errors import UsageError
+from foretrace.trace import Trace, diff, read_jsonl
+
+
+@click.command(
+    "diff",
+    epilog="""\b
+Examples:
+  foretrace diff letters.py::count --args "'banana', 'a'"
+  foretrace diff predicted.jsonl real.jsonl
+""",
+)
+@click.argument("first", metavar="FILE::FUNCTION | PREDICTED")
+@click.argument("second", metavar="[REAL]", required=False)
+@options.arguments
+@options.model
+@options.budget
+@options.limits
+@options.as_json
+def command(
+    first: str,
+    second: str | None,
+    arguments: str,
+    model: str,
+    budget: int,
+    seconds: float,
+    memory: int,
+    max_events: int,
+    as_json: bool,
+) -> None:
+    """Compare prediction with reality, or two traces from files.
+
+    With FILE::FUNCTION the call is predicted, and then really run in a limited child process.
+    """
+    if second is not None:
+        predicted, real = read_trace(first), read_trace(second)
+    else:
+        from foretrace.api import predict
+        from foretrace.record import record
+
+        predicted = predict(first, arguments=arguments, model=model, max_tokens=budget)
+        real = record(first, arguments=arguments, limits=options.make_limits(seconds, memory, max_events))
+    difference = diff(predicted, real)
+    if as_json:
+        options.write_json(difference.to_dict())
+    else:
+        from foretrace.cli.render import make_console, print_diff
+
+        print_diff(make_console(), difference, predicted, real)
+    sys.exit(0 if difference.agrees else 1)
+
+
+def read_trace(path: str) -> Trace:
+    """The first trace of a file.
+
+    Raises:
+        UsageError: the file is missing or empty.
+        FormatError: it is not a trace.
+
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise UsageError(f"no trace at {path}; make one with: foretrace record FILE::FUNCTION -o {path}")
+    with file.open(encoding="utf-8") as lines:
+        trace = next(read_jsonl(lines), None)
+    if trace is None:
+        raise UsageError(f"{path} is empty; make a trace with: foretrace record FILE::FUNCTION -o {path}")
+    return trace

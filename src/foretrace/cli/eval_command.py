@@ -1,0 +1,104 @@
+"""`foretrace eval`."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from foretrace.cli import options
+
+
+@click.group("eval")
+def command() -> None:
+    """Score a model against real executions."""
+
+
+def _shared(function: Any) -> Any:
+    for decorate in (
+        options.model,
+        click.option("--limit", type=int, help="Only the first so many programs."),
+        click.option("-o", "--output", type=click.Path(path_type=Path), help="Write every program's result, as JSON Lines."),
+        options.as_json,
+    ):
+        function = decorate(function)
+    return function
+
+
+@command.command(
+    "cruxeval",
+    epilog="""\b
+Examples:
+  foretrace eval cruxeval --data cruxeval.jsonl
+  foretrace eval cruxeval --data cruxeval.jsonl --limit 50 --json
+""",
+)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=lambda: os.environ.get("FORETRACE_CRUXEVAL", "cruxeval.jsonl"),
+    help="The official cruxeval.jsonl; or set FORETRACE_CRUXEVAL.",
+)
+@_shared
+def cruxeval(data: Path, model: str, limit: int | None, output: Path | None, as_json: bool) -> None:
+    """CRUXEval output prediction by full trace, greedy."""
+    from foretrace.evals import load_cruxeval
+
+    with _Progress("recording reality") as bar:
+        cases = load_cruxeval(data, limit, bar)
+    _run(cases, "CRUXEval-O, full trace", model, output, as_json)
+
+
+@command.command(
+    "traces",
+    epilog="""\b
+Examples:
+  foretrace eval traces
+  foretrace eval traces --limit 100 --model runs/tiny/run/checkpoint
+""",
+)
+@_shared
+def traces(model: str, limit: int | None, output: Path | None, as_json: bool) -> None:
+    """Programs of our own corpus that were held out of training, greedy."""
+    from foretrace.evals import held_out_cases
+
+    _run(held_out_cases(limit or 500), "held-out synthetic traces", model, output, as_json)
+
+
+def _run(cases: list[Any], title: str, model: str, output: Path | None, as_json: bool) -> None:
+    from foretrace.engine import load
+    from foretrace.evals import evaluate
+
+    engine = load(model)
+    with _Progress("predicting") as bar:
+        report = evaluate(engine, cases, title=title, progress=bar)
+    if output:
+        lines = [json.dumps(result.to_dict()) + "\n" for result in report.results]
+        output.write_text("".join(lines), encoding="utf-8")
+    if as_json:
+        options.write_json(report.to_dict())
+    else:
+        click.echo(report.text())
+
+
+class _Progress:
+    """A progress bar on standard error, called with (done, wanted)."""
+
+    def __init__(self, title: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task = self._bar.add_task(title, total=None)
+
+    def __enter__(self) -> "_Progress":
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def __call__(self, done: int, wanted: int) -> None:
+        self._bar.update(self._task, completed=done, total=wanted)

@@ -1,0 +1,84 @@
+"""The `foretrace` command. Commands are imported when they are used, so that `--help` is instant."""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from foretrace import __version__
+from foretrace.errors import ForetraceError
+
+COMMANDS = {
+    "demo": "record, predict and compare a few small programs",
+    "predict": "what a call would do; nothing is executed",
+    "record": "what a call really does, in a limited child process",
+    "diff": "prediction against reality, or two recorded traces",
+    "eval": "score a model: cruxeval, traces",
+    "train": "train a model from a recipe",
+    "doctor": "check this installation",
+}
+
+EXAMPLES = """\b
+Examples:
+  foretrace demo
+  foretrace predict letters.py::count --args "'banana', 'a'"
+  foretrace diff letters.py::count --args "'banana', 'a'"
+
+Exit codes: 0 agreed or done, 1 diverged or predicted failure, 2 usage, 3 backend,
+4 budget exhausted, 5 refused to execute.
+"""
+
+
+class LazyGroup(click.Group):
+    """Lists commands from a table and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports `foretrace.cli.<name>`."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"foretrace.cli.{cmd_name}_command").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Suggests a command for a misspelt one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], COMMANDS, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            ctx.fail(f"no command called {args[0]!r}.{hint} Commands: {', '.join(COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=LazyGroup, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="foretrace")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """Step through Python before it runs."""
+    ctx.obj = {"debug": debug}
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Runs the command line; a user's error is a message and an exit code, never a traceback."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        return cli.main(arguments, prog_name="foretrace")
+    except ForetraceError as error:
+        if "--debug" in arguments:
+            raise
+        click.echo(f"error: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)

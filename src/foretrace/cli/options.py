@@ -1,0 +1,67 @@
+"""Options that several commands share, and how they end."""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from foretrace.trace import Limits, Outcome, Trace
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+target = click.argument("target", metavar="FILE::FUNCTION")
+arguments = click.option(
+    "--args", "arguments", default="", metavar="TEXT", help="The argument list, as in a call: \"'abc', k=[1]\"."
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
+model = click.option("--model", default="tiny", show_default=True, help="A packaged model or a checkpoint folder.")
+budget = click.option(
+    "--budget",
+    default="4k",
+    show_default=True,
+    metavar="TOKENS",
+    callback=lambda *a: parse_count(a[2]),
+    help="Tokens to generate.",
+)
+
+
+def limits(command: F) -> F:
+    """The options of a real execution."""
+    command = click.option("--max-events", default=10_000, show_default=True, help="Stop after this many events.")(command)
+    command = click.option("--memory", default=1024, show_default=True, metavar="MB", help="Memory of the child.")(command)
+    return click.option("--seconds", default=10.0, show_default=True, help="Time of the child.")(command)
+
+
+def make_limits(seconds: float, memory: int, max_events: int) -> Limits:
+    """Limits from the options."""
+    return Limits(seconds=seconds, memory_mb=memory, max_events=max_events)
+
+
+def parse_count(text: str) -> int:
+    """`4096` or `4k`."""
+    match = re.fullmatch(r"(\d+)(k?)", text.strip().lower())
+    if not match or int(match[1]) == 0:
+        raise click.BadParameter(f"{text!r} is not a number of tokens; write 4096 or 4k")
+    return int(match[1]) * (1024 if match[2] else 1)
+
+
+def write_json(values: dict[str, Any]) -> None:
+    """One object on one line."""
+    click.echo(json.dumps(values))
+
+
+def trace_to_json(trace: Trace) -> None:
+    """A trace on standard output, as JSON Lines v1."""
+    from foretrace.trace import write_jsonl
+
+    write_jsonl(trace, sys.stdout)
+
+
+def exit_code(trace: Trace) -> int:
+    """0 if the call returns, 1 if it raises, 4 if a budget ran out first."""
+    if trace.header.outcome is Outcome.TRUNCATED:
+        return 1 if trace.header.detail.startswith("format") else 4
+    return 1 if trace.header.outcome is Outcome.RAISED else 0
