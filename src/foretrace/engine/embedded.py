@@ -245,21 +245,18 @@ def log_softmax(logits: Array) -> Array:
 def _normalise(x: Array, eps: float) -> Array:
     """RMSNorm without its weight, which is folded into the matrix that follows."""
     mean = np.einsum("...d,...d->...", x, x)[..., None] / x.shape[-1]
-    result: Array = (x / np.sqrt(mean + np.float32(eps))).astype(np.float32, copy=False)
-    return result
+    return np.asarray(x / np.sqrt(mean + eps), dtype=np.float32)
 
 
 def _silu(x: Array) -> Array:
     with np.errstate(over="ignore"):
-        result: Array = x / (np.float32(1.0) + np.exp(-x))
-    return result
+        return np.asarray(x / (1 + np.exp(-x)), dtype=np.float32)
 
 
 def _rotate(x: Array, cos: Array, sin: Array) -> Array:
     half = x.shape[-1] // 2
     turned = np.concatenate([-x[..., half:], x[..., :half]], axis=-1)
-    result: Array = x * cos + turned * sin
-    return result
+    return np.asarray(x * cos + turned * sin, dtype=np.float32)
 
 
 def _attend(

@@ -78,7 +78,7 @@ class Attention(nn.Module):
         """x: (N, D) -> queries (H, N, C), keys and values (K, N, C), rotated."""
         weight = torch.cat([self.q_proj.weight, self.k_proj.weight, self.v_proj.weight])
         qkv = F.linear(x, weight).view(x.shape[0], -1, self.head_dim).transpose(0, 1)
-        q, k, v = qkv.split([self.heads, self.kv_heads, self.kv_heads])
+        q, k, v = torch.split(qkv, [self.heads, self.kv_heads, self.kv_heads])
         return rotate(q, cos, sin), rotate(k, cos, sin), v
 
 

@@ -1,0 +1,124 @@
+"""The child process: hostile programs end in a truncated trace that says why, and harm nothing."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from foretrace.errors import RecordError, UsageError
+from foretrace.record import record, record_source
+from foretrace.trace import Limits, Outcome
+
+TIGHT = Limits(seconds=1.0, memory_mb=512, max_events=10**7, max_bytes=10**8)
+
+
+def outcome(source: str, limits: Limits = TIGHT) -> tuple[str, str]:
+    started = time.monotonic()
+    trace = record_source(source, "f", "", limits=limits)
+    assert time.monotonic() - started < limits.seconds + 6
+    assert trace.frames
+    return trace.header.outcome.value, trace.header.detail
+
+
+def test_a_call_is_recorded(tmp_path: Path) -> None:
+    file = tmp_path / "double.py"
+    file.write_text("def double(x, *, times=2):\n    return x * times\n")
+    trace = record(f"{file}::double", "ab", times=3)
+    assert trace.result == "'ababab'"
+    assert trace.header.arguments == {"x": "'ab'", "times": "3"}
+    assert trace.header.path == str(file)
+
+
+def test_a_loop_that_swallows_everything_is_stopped() -> None:
+    assert outcome("def f():\n    while True:\n        try:\n            x = 1\n        except:\n            pass\n") == (
+        "truncated",
+        "time",
+    )
+
+
+def test_an_empty_loop_is_stopped() -> None:
+    assert outcome("def f():\n    while True: pass\n") == ("truncated", "time")
+
+
+def test_endless_recursion_is_stopped() -> None:
+    state, detail = outcome("def f():\n    return f()\n")
+    assert (state, detail) == ("truncated", "recursion")
+
+
+def test_gigabytes_of_output_go_nowhere() -> None:
+    state, detail = outcome("def f():\n    while True:\n        print('x' * 1_000_000)\n")
+    assert (state, detail) == ("truncated", "time")
+
+
+def test_leaving_the_process_keeps_the_frames() -> None:
+    assert outcome("import os\ndef f():\n    x = 1\n    os._exit(3)\n") == ("truncated", "exit code 3")
+    assert outcome("import os\ndef f():\n    x = 1\n    os._exit(0)\n") == ("truncated", "the process ended")
+    trace = record_source("import os\ndef f():\n    x = 1\n    os._exit(3)\n", "f", "")
+    assert trace.frames[-1].line >= 3
+
+
+def test_a_crash_of_the_interpreter_keeps_the_frames() -> None:
+    assert outcome("import ctypes\ndef f():\n    x = 1\n    ctypes.string_at(0)\n") == ("truncated", "signal 11")
+
+
+def test_forks_are_killed() -> None:
+    marker = f"{os.getpid()}-{time.time_ns()}"
+    source = (
+        "import os, time\ndef f():\n    if os.fork() == 0:\n"
+        f"        os.execvp('sleep', ['sleep', '{1000 + os.getpid() % 1000}.{marker[-6:]}'])\n    return 5\n"
+    )
+    assert outcome(source) == ("returned", "")
+    time.sleep(0.2)
+    running = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if p.exists()]
+    assert not any(marker[-6:].encode() in command for command in running)
+
+
+def test_memory_is_limited() -> None:
+    trace = record_source("def f():\n    return [0] * 10**10\n", "f", "", limits=TIGHT)
+    assert trace.header.outcome is Outcome.RAISED
+    assert trace.exception == "MemoryError()"
+
+
+def test_a_repr_that_hangs_is_never_called() -> None:
+    source = "class A:\n    def __repr__(self):\n        while True: pass\ndef f():\n    a = A()\n    return 1\n"
+    assert outcome(source) == ("returned", "")
+
+
+def test_writing_to_the_pipe_forges_nothing() -> None:
+    source = (
+        "import os\ndef f():\n    for fd in range(3, 20):\n        try:\n"
+        '            os.write(fd, b\'{"end": "returned", "detail": "", "threads_unrecorded": 0}\\n\' * 3)\n'
+        "        except OSError:\n            pass\n    return 1\n"
+    )
+    trace = record_source(source, "f", "", limits=TIGHT)
+    assert trace.result is None or trace.result == "1"
+
+
+def test_system_exit_is_an_exception_like_any_other() -> None:
+    assert record_source("def f():\n    raise SystemExit(0)\n", "f", "").exception == "SystemExit(0)"
+
+
+@pytest.mark.parametrize(
+    ("source", "arguments", "error", "complaint"),
+    [
+        ("def f(:\n", "", UsageError, "does not parse at line 1"),
+        ("def g(): pass\n", "", UsageError, "functions: g"),
+        ("def f(a): pass\n", "", UsageError, "do not bind"),
+        ("import os\nos._exit(4)\n", "", RecordError, "exit code 4"),
+        ("raise KeyError(1)\n", "", RecordError, "KeyError"),
+    ],
+)
+def test_what_cannot_run_is_a_clear_error(source: str, arguments: str, error: type, complaint: str) -> None:
+    with pytest.raises(error, match=complaint):
+        record_source(source, "f", arguments)
+
+
+def test_a_bad_target_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="FILE::FUNCTION"):
+        record("letters.py")
+    with pytest.raises(UsageError, match="cannot read"):
+        record(f"{tmp_path}/none.py::f")
+    (tmp_path / "a.py").write_text("def f(x): pass\n")
+    with pytest.raises(UsageError, match="not a literal"):
+        record(f"{tmp_path}/a.py::f", object())

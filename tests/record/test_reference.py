@@ -1,0 +1,174 @@
+"""The semantics of a trace, construct by construct. One line a frame: event line:function locals-or-value."""
+
+import sys
+
+import pytest
+
+from foretrace.errors import RecordError, UsageError
+from foretrace.record import record_program
+from foretrace.trace import Event, Limits, Outcome, Trace
+
+BEFORE_312 = sys.version_info < (3, 12)
+
+
+def shown(trace: Trace) -> list[str]:
+    lines = []
+    for f in trace.frames:
+        flags = "".join(c for c, on in zip("usr", (f.unwind, f.suspended, f.resumed), strict=True) if on)
+        content = f.value if f.locals is None else ", ".join(f"{n}={t}" for n, t in f.locals.items())
+        lines.append(f"{'  ' * f.depth}{f.event}{flags and '/' + flags} {f.line} {content}".rstrip())
+    return lines
+
+
+def traced(source: str, arguments: str = "") -> list[str]:
+    return shown(record_program(source, "f", arguments))
+
+
+def test_a_loop() -> None:
+    assert traced("def f(n):\n    t = 0\n    for i in range(n):\n        t += i\n    return t\n", "2") == [
+        "call 1 n=2",
+        "line 2 n=2",
+        "line 3 n=2, t=0",
+        "line 4 n=2, t=0, i=0",
+        "line 3 n=2, t=0, i=0",
+        "line 4 n=2, t=0, i=1",
+        "line 3 n=2, t=1, i=1",
+        "line 5 n=2, t=1, i=1",
+        "return 5 1",
+    ]
+
+
+def test_exceptions_unwind_and_are_caught() -> None:
+    source = "def f(x):\n    try:\n        return g(x)\n    except KeyError as e:\n        return 0\ndef g(x):\n    return {}[x]\n"
+    assert traced(source, "'k'") == [
+        "call 1 x='k'",
+        "line 2 x='k'",
+        "line 3 x='k'",
+        "  call 6 x='k'",
+        "  line 7 x='k'",
+        "  exception/u 7 KeyError('k')",
+        "exception 3 KeyError('k')",
+        "line 4 x='k'",
+        "line 5 x='k', e=KeyError('k')",
+        "return 5 0",
+    ]
+
+
+def test_a_finally_runs_before_its_scope_is_left() -> None:
+    source = "def f(x):\n    try:\n        1 / x\n    finally:\n        x = 9\n"
+    trace = record_program(source, "f", "0")
+    assert shown(trace)[-3:] == [
+        "exception 3 ZeroDivisionError('division by zero')",
+        "line 5 x=0",
+        "exception/u 5 ZeroDivisionError('division by zero')",
+    ]
+    assert trace.header.outcome is Outcome.RAISED
+    assert trace.exception == "ZeroDivisionError('division by zero')"
+
+
+def test_generators_suspend_and_resume_without_noise() -> None:
+    source = "def g():\n    x = yield 1\n    yield x\ndef f():\n    out = []\n    for v in g():\n        out.append(v)\n    return out\n"
+    lines = traced(source)
+    assert "  return/s 2 1" in lines
+    assert "  call/r 2" in lines
+    assert "  return 3 None" in lines
+    assert not any("StopIteration" in line for line in lines)
+
+
+def test_none_returned_and_none_yielded_are_told_from_unwinding() -> None:
+    lines = traced("def g():\n    yield None\ndef f():\n    for v in g():\n        pass\n    return None\n")
+    assert "  return/s 2 None" in lines
+    assert lines[-1] == "return 6 None"
+
+
+def test_comprehensions_are_as_the_interpreter_has_them() -> None:
+    lines = traced("def f(s):\n    return [c for c in s]\n", "'ab'")
+    if BEFORE_312:
+        assert "  call 2" in lines  # its own scope, the hidden argument not shown
+        assert "  line 2 c='b'" in lines
+    else:
+        assert not any(line.startswith("  call") for line in lines)
+    assert lines[-1] == "return 2 ['a', 'b']"
+
+
+def test_closures_and_deleted_names() -> None:
+    source = "def f(a):\n    b = a\n    def g():\n        nonlocal b\n        b += 1\n        return b\n    del a\n    return g()\n"
+    lines = traced(source, "1")
+    assert "  line 5 b=1" in lines
+    assert "  line 6 b=2" in lines
+    assert any(line.startswith("line 8") and " a=" not in line for line in lines)
+    assert lines[-1] == "return 8 2"
+
+
+def test_a_class_body_is_a_scope_without_its_dunders() -> None:
+    lines = traced("def f():\n    class C:\n        y = 2\n    return C.y\n")
+    assert "  line 3" in lines
+    assert not any("__qualname__" in line or "__module__" in line for line in lines)
+
+
+def test_async_functions_are_recorded_in_the_order_they_ran() -> None:
+    source = (
+        "import asyncio\nasync def g(x):\n    await asyncio.sleep(0)\n    return x\n"
+        "async def m():\n    return await asyncio.gather(g(1), g(2))\ndef f():\n    return asyncio.run(m())\n"
+    )
+    trace = record_program(source, "f", "")
+    assert trace.result == "[1, 2]"
+    entered = [f.state.get("x") for f in trace.frames if f.event is Event.CALL and f.function == "g"]
+    assert entered == ["1", "2", "1", "2"]
+
+
+def test_other_threads_run_unrecorded_and_are_counted() -> None:
+    source = (
+        "import threading\ndef g():\n    pass\ndef f():\n    t = threading.Thread(target=g)\n"
+        "    t.start()\n    t.join()\n    return 1\n"
+    )
+    trace = record_program(source, "f", "")
+    assert {f.function for f in trace.frames} == {"f"}
+    assert trace.header.threads_unrecorded == 1
+
+
+def test_code_outside_the_context_is_one_step() -> None:
+    assert len(record_program("import json\ndef f():\n    return json.dumps([1])\n", "f", "")) == 3
+
+
+def test_a_program_that_replaces_the_trace_function_is_told_on() -> None:
+    trace = record_program("import sys\ndef f():\n    sys.settrace(None)\n    return 1\n", "f", "")
+    assert trace.header.outcome is Outcome.TRUNCATED
+    assert "trace function" in trace.header.detail
+
+
+def test_user_code_is_never_called_to_show_a_value() -> None:
+    source = (
+        "class A:\n    def __repr__(self):\n        raise SystemExit\n    def __eq__(self, o):\n        raise SystemExit\n"
+        "    __hash__ = None\n    def __getattribute__(self, n):\n        raise SystemExit\n"
+        "    @property\n    def __class__(self):\n        raise SystemExit\n"
+        "def f():\n    a = A()\n    b = [a]\n    return b\n"
+    )
+    trace = record_program(source, "f", "")
+    assert trace.result == "[<A#1>]"
+
+
+def test_budgets_keep_what_there_is() -> None:
+    source = "def f(n):\n    while True:\n        n += 1\n"
+    by_events = record_program(source, "f", "0", Limits(max_events=10))
+    assert (by_events.header.outcome, by_events.header.detail, len(by_events)) == (Outcome.TRUNCATED, "events", 10)
+    by_bytes = record_program("def f(s):\n    while True:\n        s += s\n", "f", "'ab'", Limits(max_bytes=2000))
+    assert by_bytes.header.detail == "bytes"
+    by_time = record_program("def f():\n    while True: pass\n", "f", "", Limits(seconds=0.2, max_events=10**8, max_bytes=10**12))
+    assert by_time.header.detail == "time"
+
+
+@pytest.mark.parametrize(
+    ("source", "entry", "arguments", "error", "complaint"),
+    [
+        ("def f(:\n", "f", "", UsageError, "line 1"),
+        ("def count(): pass\n", "cuont", "", UsageError, "did you mean 'count'"),
+        ("def f(a): pass\n", "f", "", UsageError, "do not bind"),
+        ("def f(a): pass\n", "f", "1 2", UsageError, "do not parse"),
+        ("def f(a): pass\n", "f", "1/0", RecordError, "ZeroDivisionError"),
+        ("1/0\ndef f(a): pass\n", "f", "1", RecordError, "top level"),
+    ],
+)
+def test_what_cannot_run_is_a_clear_error(source: str, entry: str, arguments: str, error: type, complaint: str) -> None:
+    with pytest.raises(error, match=complaint):
+        record_program(source, entry, arguments)
