@@ -42,7 +42,11 @@ def test_the_same_seed_gives_the_same_program_whatever_the_hash_seed() -> None:
     code = "import hashlib; from foretrace.corpus import synthesise; print(hashlib.sha256(repr([synthesise(i) for i in range(200)]).encode()).hexdigest())"
     results = {
         subprocess.run(
-            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for seed in ("0", "1", "123")
     }
@@ -133,7 +137,12 @@ def test_copies_renamed_copies_and_near_copies_are_found(source: str) -> None:
 def test_other_programs_are_not_accused() -> None:
     check = Decontaminator([REFERENCE])
     assert check.overlaps("def f(a):\n    return a + 1\n") is None
-    assert check.overlaps("def f(nums):\n    total = 0\n    for n in nums:\n        if n % 2:\n            total += n\n    return total\n") is None
+    assert (
+        check.overlaps(
+            "def f(nums):\n    total = 0\n    for n in nums:\n        if n % 2:\n            total += n\n    return total\n"
+        )
+        is None
+    )
     assert Decontaminator([]).overlaps(REFERENCE) is None
 
 

@@ -10,7 +10,14 @@ from foretrace.evals.literal import type_name
 
 @pytest.mark.parametrize(
     ("predicted", "expected"),
-    [("[1, 2]", "[1,2]"), ("'a'", '"a"'), ("{1: 2, 3: 4}", "{3: 4, 1: 2}"), ("set()", "set()"), ("{2, 1}", "{1, 2}"), ("-1", "- 1")],
+    [
+        ("[1, 2]", "[1,2]"),
+        ("'a'", '"a"'),
+        ("{1: 2, 3: 4}", "{3: 4, 1: 2}"),
+        ("set()", "set()"),
+        ("{2, 1}", "{1, 2}"),
+        ("-1", "- 1"),
+    ],
 )
 def test_the_same_value_in_other_words_is_right(predicted: str, expected: str) -> None:
     assert same_literal(predicted, expected)

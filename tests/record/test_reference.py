@@ -154,7 +154,9 @@ def test_budgets_keep_what_there_is() -> None:
     assert (by_events.header.outcome, by_events.header.detail, len(by_events)) == (Outcome.TRUNCATED, "events", 10)
     by_bytes = record_program("def f(s):\n    while True:\n        s += s\n", "f", "'ab'", Limits(max_bytes=2000))
     assert by_bytes.header.detail == "bytes"
-    by_time = record_program("def f():\n    while True: pass\n", "f", "", Limits(seconds=0.2, max_events=10**8, max_bytes=10**12))
+    by_time = record_program(
+        "def f():\n    while True: pass\n", "f", "", Limits(seconds=0.2, max_events=10**8, max_bytes=10**12)
+    )
     assert by_time.header.detail == "time"
 
 

@@ -8,11 +8,23 @@ from hypothesis import strategies as st
 
 from foretrace.errors import FormatError
 from foretrace.record import record_program
-from foretrace.trace import Event, Frame, Header, Limits, Outcome, Token, Trace, from_segments, from_text, to_segments, to_text
-
-HOSTILE = st.text(st.sampled_from(list("<|>\\_frame sepat.'\"{}:,\n\0é\ud800")) | st.characters(), max_size=30) | st.sampled_from(
-    ["<|frame_sep|>", "<\\|frame_sep|>", "<\\\\|end_of_text|>", "..", '{"a": ".."}', "# << START_OF_TRACE"]
+from foretrace.trace import (
+    Event,
+    Frame,
+    Header,
+    Limits,
+    Outcome,
+    Token,
+    Trace,
+    from_segments,
+    from_text,
+    to_segments,
+    to_text,
 )
+
+HOSTILE = st.text(
+    st.sampled_from(list("<|>\\_frame sepat.'\"{}:,\n\0é\ud800")) | st.characters(), max_size=30
+) | st.sampled_from(["<|frame_sep|>", "<\\|frame_sep|>", "<\\\\|end_of_text|>", "..", '{"a": ".."}', "# << START_OF_TRACE"])
 LINE = HOSTILE.map(lambda text: text.replace("\n", ""))
 
 
@@ -65,7 +77,10 @@ def without_flags(frame: Frame) -> Frame:
 SOURCES = [
     ("def f(n):\n    return n if n < 2 else f(n - 1) + f(n - 2)\n", "4"),
     ("def g(n):\n    for i in range(n):\n        yield i\ndef f(n):\n    return [x for x in g(n)]\n", "2"),
-    ("def g(x):\n    return 1 / x\ndef f(x):\n    try:\n        return g(x)\n    except ZeroDivisionError as e:\n        return str(e)\n", "0"),
+    (
+        "def g(x):\n    return 1 / x\ndef f(x):\n    try:\n        return g(x)\n    except ZeroDivisionError as e:\n        return str(e)\n",
+        "0",
+    ),
     ("def g(x):\n    return {}[x]\ndef h(x):\n    return g(x)\ndef f(x):\n    return h(x)\n", "'k'"),
     ("def f(x):\n    x = x\n    x = x\n    if x:\n        x = x\n    x = x\n    return x\n", "1"),
     ("def f(s):\n    t = '<|frame_sep|>' + s\n    return t\n", "'<\\\\|action_sep|>'"),

@@ -1,13 +1,14 @@
 """`foretrace demo`."""
 
-import sys
-
 import click
 
 from foretrace.cli import options
 
+BUDGET = 2048
+"""Tokens for each program; the longest real trace here needs about half."""
 
-@click.command("demo", epilog="\b\nExample:\n  foretrace demo\n")
+
+@click.command("demo", epilog="\b\nExamples:\n  foretrace demo\n  foretrace demo --json\n")
 @options.model
 @options.as_json
 def command(model: str, as_json: bool) -> None:
@@ -16,33 +17,31 @@ def command(model: str, as_json: bool) -> None:
     The programs come with the package; they are really run, in a limited child process. No network, no GPU.
     """
     from foretrace.cli.render import make_console, print_diff
-    from foretrace.engine import load, predict
+    from foretrace.engine import load, predict_many
     from foretrace.examples import EXAMPLES, example_file
     from foretrace.record import record_source
     from foretrace.trace import diff
 
     engine = load(model)
-    console = make_console()
-    differences = []
-    for example in EXAMPLES:
-        file = example_file(example)
-        source = file.read_text(encoding="utf-8")
-        predicted = predict(engine, source, example.entry, example.arguments, path=file.name)
-        real = record_source(source, example.entry, example.arguments, path=file.name)
-        difference = diff(predicted, real)
-        differences.append(difference)
-        if as_json:
-            options.write_json({"example": file.name, **difference.to_dict()})
-        else:
-            print_diff(console, difference, predicted, real)
-            console.print()
+    click.echo(f"{len(EXAMPLES)} programs: recording what they do, then predicting it with {engine.name} …", err=True)
+    files = [example_file(example) for example in EXAMPLES]
+    calls = [(f.read_text(encoding="utf-8"), e.entry, e.arguments) for f, e in zip(files, EXAMPLES, strict=True)]
+    reals = [record_source(*call, path=file.name) for call, file in zip(calls, files, strict=True)]
+    predictions = predict_many(engine, calls, max_tokens=BUDGET)
+    differences = [diff(predicted, real) for predicted, real in zip(predictions, reals, strict=True)]
     if as_json:
+        for file, difference in zip(files, differences, strict=True):
+            options.write_json({"example": file.name, **difference.to_dict()})
         return
+    console = make_console()
+    for difference, predicted, real in zip(differences, predictions, reals, strict=True):
+        print_diff(console, difference, predicted, real)
+        console.print()
     right = sum(d.agrees for d in differences)
     lines = f"{sum(d.lines_right for d in differences)}/{sum(d.lines for d in differences)} lines"
     values = f"{sum(d.values_right for d in differences)}/{sum(d.values for d in differences)} values"
-    console.print(f"{right} of {len(differences)} programs predicted right throughout · {lines} · {values}", style="bold")
-    console.print("\nNow yours (nothing is executed by predict; diff really runs it):")
+    console.print(f"{right} of {len(differences)} programs predicted wholly right · {lines} · {values}", style="bold")
+    console.print("\nNow yours; predict executes nothing, diff also runs the call in a limited child process:")
     console.print("  foretrace predict FILE.py::FUNCTION --args \"'abc', 3\"")
-    console.print("  foretrace diff    FILE.py::FUNCTION --args \"'abc', 3\"")
-    sys.exit(0)
+    console.print("  foretrace diff FILE.py::FUNCTION --args \"'abc', 3\"")
+    console.print("  foretrace --help")

@@ -7,7 +7,7 @@ import click
 
 from foretrace.cli import options
 from foretrace.errors import UsageError
-from foretrace.trace import Trace, diff, read_jsonl
+from foretrace.trace import Limits, Trace, diff, read_jsonl
 
 
 @click.command(
@@ -43,11 +43,9 @@ def command(
     if second is not None:
         predicted, real = read_trace(first), read_trace(second)
     else:
-        from foretrace.api import predict
-        from foretrace.record import record
-
-        predicted = predict(first, arguments=arguments, model=model, max_tokens=budget)
-        real = record(first, arguments=arguments, limits=options.make_limits(seconds, memory, max_events))
+        predicted, real = predict_and_record(
+            first, arguments, model, budget, options.make_limits(seconds, memory, max_events)
+        )
     difference = diff(predicted, real)
     if as_json:
         options.write_json(difference.to_dict())
@@ -56,6 +54,20 @@ def command(
 
         print_diff(make_console(), difference, predicted, real)
     sys.exit(0 if difference.agrees else 1)
+
+
+def predict_and_record(target: str, arguments: str, model: str, budget: int, limits: Limits) -> tuple[Trace, Trace]:
+    """Both traces of one call."""
+    from foretrace.api import predict
+    from foretrace.record import read_target, record_source
+
+    predicted = predict(target, arguments=arguments, model=model, max_tokens=budget)
+    click.echo("predicted; now running the call in a limited child process …", err=True)
+    _, entry, path = read_target(target)
+    # a call that cannot be bound without running it is predicted through a wrapper, and then must be run through it
+    header = predicted.header
+    text = arguments if header.entry == entry else ""
+    return predicted, record_source(header.source, header.entry, text, path=path, limits=limits)
 
 
 def read_trace(path: str) -> Trace:

@@ -2,7 +2,7 @@
 
 import sys
 from importlib import import_module
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -30,6 +30,18 @@ Exit codes: 0 agreed or done, 1 diverged or predicted failure, 2 usage, 3 backen
 """
 
 
+class Failure(click.ClickException):
+    """A user's error on its way out: a message on standard error and an exit code, never a traceback."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Prints it."""
+        click.echo(f"error: {self.message}", file=file, err=file is None)
+
+
 class LazyGroup(click.Group):
     """Lists commands from a table and imports one only to run it."""
 
@@ -38,7 +50,7 @@ class LazyGroup(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports `foretrace.cli.<name>`."""
+        """Imports `foretrace.cli.<name>_command`."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = import_module(f"foretrace.cli.{cmd_name}_command").command
@@ -59,26 +71,32 @@ class LazyGroup(click.Group):
             ctx.fail(f"no command called {args[0]!r}.{hint} Commands: {', '.join(COMMANDS)}")
         return super().resolve_command(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command; `--debug` lets an error's traceback through."""
+        try:
+            return super().invoke(ctx)
+        except ForetraceError as error:
+            if ctx.params["debug"]:
+                raise
+            raise Failure(str(error), error.exit_code) from error
+        except OSError as error:
+            if ctx.params["debug"] or isinstance(error, BrokenPipeError) or error.filename is None:
+                raise
+            raise Failure(f"cannot use {error.filename}: {error.strerror}", ForetraceError.exit_code) from error
+
 
 @click.group(cls=LazyGroup, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="foretrace")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-@click.pass_context
-def cli(ctx: click.Context, debug: bool) -> None:
+def cli(debug: bool) -> None:
     """Step through Python before it runs."""
-    ctx.obj = {"debug": debug}
 
 
-def main(arguments: list[str] | None = None) -> Any:
-    """Runs the command line; a user's error is a message and an exit code, never a traceback."""
-    arguments = sys.argv[1:] if arguments is None else arguments
-    try:
-        return cli.main(arguments, prog_name="foretrace")
-    except ForetraceError as error:
-        if "--debug" in arguments:
-            raise
-        click.echo(f"error: {error}", err=True)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
+def main() -> None:
+    """Runs the command line of this process; `--debug` may stand anywhere before a `--`."""
+    arguments = sys.argv[1:]
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    if "--debug" in own:
+        arguments.remove("--debug")
+        arguments.insert(0, "--debug")
+    cli.main(arguments, prog_name="foretrace")

@@ -1,101 +1,79 @@
 """Traces and differences for people.
 
-Frames hold the state before a line runs; readers expect its effect. So each line is shown with what had changed by the next
-frame of its scope. Predicted values are marked `⇢`, real ones `=`, disagreement `≠`: never by colour alone.
+A frame holds the state before its line runs, and readers expect a line's effect. So each line is shown with what has changed
+by the next frame of its scope. Predicted values are italic and marked `⇢`, real ones `=`, disagreement `≠`: never by colour
+alone.
 """
 
+import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from foretrace.trace import Diff, Divergence, Event, Frame, Outcome, Trace
+from foretrace.trace import Diff, Event, Frame, Outcome, Trace
 
 FOLD = 60
-"""Longer traces show this many steps around what matters."""
+"""Longer traces show about this many steps: the first, the last, and those around the first divergence."""
 AFTER = 3
 """Steps shown after control flow has diverged: from there on nothing can agree but by chance."""
+UNBOUND = "(unbound)"
+PIPE_WIDTH = 120
+_MARKS = {Event.CALL: "→ ", Event.RETURN: "← ", Event.EXCEPTION: "! "}
+_GAP = 2
+
+Effect = dict[str, str]
 
 
-def make_console(width: int | None = None) -> Console:
-    """A console for results; colour honours NO_COLOR and non-terminals."""
-    return Console(width=width, highlight=False, soft_wrap=False)
+def make_console() -> Console:
+    """A console for results; colour honours NO_COLOR and non-terminals, width the terminal or COLUMNS."""
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else PIPE_WIDTH
+    return Console(width=width, highlight=False, emoji=False, markup=False)
 
 
-def effects(frames: Sequence[Frame]) -> list[dict[str, str]]:
-    """What each frame's line changed: locals that differ in the next frame of the same scope, or the value."""
-    changed: list[dict[str, str]] = [{} for _ in frames]
+def effects(frames: Sequence[Frame]) -> list[Effect]:
+    """What each step brought about: arguments of a call, locals that a line changed, a value that was returned or raised."""
+    changed: list[Effect] = [{} for _ in frames]
     last: dict[int, int] = {}
     for index, frame in enumerate(frames):
-        if frame.event is Event.CALL:
-            last[frame.depth] = index
-            changed[index] = dict(frame.state)
-        elif frame.event is Event.LINE:
-            before = last.get(frame.depth)
-            if before is not None and frames[before].locals is not None:
-                known = frames[before].state
-                new = {n: t for n, t in frame.state.items() if known.get(n) != t}
-                if frames[before].event is Event.LINE:
-                    changed[before] |= new
-            last[frame.depth] = index
-        elif frame.value is not None:
+        if frame.value is not None:
             changed[index] = {frame.event.value: frame.value}
+        elif frame.event is Event.CALL:
+            changed[index], last[frame.depth] = dict(frame.state), index
+        else:
+            if frame.depth in last:
+                changed[last[frame.depth]] |= _change(frames[last[frame.depth]].state, frame.state)
+            last[frame.depth] = index
     return changed
+
+
+def _change(before: Effect, after: Effect) -> Effect:
+    gone = dict.fromkeys((name for name in before if name not in after), UNBOUND)
+    return {name: text for name, text in after.items() if before.get(name) != text} | gone
+
+
+# ---------------------------------------------------------------------------------------------------
+# One trace
 
 
 def print_trace(console: Console, trace: Trace) -> None:
     """One line a step, then how it ended."""
-    console.print(_title(trace))
-    sign = "⇢" if trace.header.kind == "predicted" else "="
-    style = "italic" if sign == "⇢" else ""
-    table = _table("step", "line", "source", "effect")
-    for index, (frame, effect) in enumerate(zip(trace.frames, effects(trace.frames), strict=True)):
-        if not _folded(index, len(trace), 0):
-            shown = Text(", ".join(f"{n} {sign} {t}" for n, t in effect.items()), style=style)
-            table.add_row(str(index), str(frame.line) if frame.line else "ghost", _source(frame), shown)
-        elif not _folded(index - 1, len(trace), 0):
-            table.add_row("…", "", f"{len(trace) - FOLD} steps not shown", "")
-    console.print(table)
-    console.print(ending(trace))
+    sign, style = ("⇢", "italic") if trace.header.kind == "predicted" else ("=", "")
+    rows = [
+        _Row(index, frame, [Text(_effect(effect, sign), style=style)])
+        for index, (frame, effect) in enumerate(zip(trace.frames, effects(trace.frames), strict=True))
+    ]
+    console.print(_title(trace, trace.header.model))
+    _print_rows(console, ("effect",), rows, focus=0)
+    console.print(_ending(trace, sign))
 
 
-def print_diff(console: Console, difference: Diff, predicted: Trace, real: Trace) -> None:
-    """Prediction and reality side by side, and a summary line."""
-    console.print(_title(predicted))
-    table = _table("step", "line", "", "source", "predicted", "real")
-    focus = difference.first.step if difference.first else 0
-    rows = list(_diff_rows(difference, predicted, real))
-    lost = difference.first is not None and difference.first.kind != "value"
-    for index, row in enumerate(rows):
-        if lost and index > focus + AFTER:
-            table.add_row("…", "", "", f"{len(rows) - index} more steps: the prediction has lost its way", "", "")
-            break
-        if not _folded(index, len(rows), focus):
-            table.add_row(str(index), str(row.line) if row.line else "ghost", row.sign, row.source, row.predicted, row.real)
-        elif not _folded(index - 1, len(rows), focus):
-            table.add_row("…", "", "", "steps not shown", "", "")
-    console.print(table)
-    console.print(summary(difference))
-
-
-def summary(difference: Diff) -> Text:
-    """`41/41 lines right · 104/117 values right · first divergence: step 23, value, n`."""
-    text = Text(f"  {difference.lines_right}/{difference.lines} lines right · ")
-    text.append(f"{difference.values_right}/{difference.values} values right · ")
-    first = difference.first
-    if first is None:
-        return text.append("the prediction is right throughout", style="bold green")
-    about = f"step {first.step}, {first.kind}" + (f", {first.variable}" if first.variable else "")
-    return text.append(f"first divergence: {about}", style="bold red")
-
-
-def ending(trace: Trace) -> Text:
-    """How a trace ended."""
+def _ending(trace: Trace, sign: str) -> Text:
     header = trace.header
-    sign = "⇢" if header.kind == "predicted" else "="
     if header.outcome is Outcome.RETURNED:
         return Text(f"  returns {sign} {trace.result}", style="bold")
     if header.outcome is Outcome.RAISED:
@@ -103,72 +81,143 @@ def ending(trace: Trace) -> Text:
     return Text(f"  stopped after {len(trace)} steps: {header.detail}", style="bold yellow")
 
 
-@dataclass(slots=True)
-class _Row:
-    line: int
-    sign: Text
-    source: Text
-    predicted: Text
-    real: Text
+# ---------------------------------------------------------------------------------------------------
+# Two traces
 
 
-def _diff_rows(difference: Diff, predicted: Trace, real: Trace) -> Iterator[_Row]:
-    by_step: dict[int, list[Divergence]] = {}
-    for divergence in difference.divergences:
-        by_step.setdefault(divergence.step, []).append(divergence)
-    for step in range(max(len(predicted), len(real))):
-        ours = predicted.frames[step] if step < len(predicted) else None
-        theirs = real.frames[step] if step < len(real) else None
-        shown = theirs or ours
-        assert shown is not None
-        wrong = by_step.get(step, [])
-        sign = Text("≠" if wrong else " ", style="bold red")
-        left, right = _cell(ours, theirs, wrong, "⇢", "italic"), _cell(theirs, ours, wrong, "=", "")
-        if not wrong:
-            right = Text("=", style="dim") if right.plain else right
-        yield _Row(shown.line, sign, _source(shown), left, right)
+def print_diff(console: Console, difference: Diff, predicted: Trace, real: Trace) -> None:
+    """Prediction and reality side by side, and a summary line."""
+    rows = list(_diff_rows(predicted, real))
+    lost = next((d.step for d in difference.divergences if d.kind != "value" and d.variable is None), len(rows))
+    seen = next((row.index for row in rows if row.wrong), 0)
+    console.print(_title(real, predicted.header.model))
+    _print_rows(console, ("predicted", "real"), rows, focus=seen, end=lost + AFTER + 1)
+    console.print(summary(difference, seen))
 
 
-def _cell(frame: Frame | None, other: Frame | None, wrong: list[Divergence], sign: str, style: str) -> Text:
-    """A frame's own differing values; where all agrees, its value if it has one."""
+def summary(difference: Diff, seen: int | None = None) -> Text:
+    """`41/41 lines right · 104/117 values right · first divergence: step 23, value, n`.
+
+    Args:
+        seen: the step whose effect first differs; it is named if it is not the divergence's own.
+
+    """
+    text = Text(f"  {difference.lines_right}/{difference.lines} lines right · ")
+    text.append(f"{difference.values_right}/{difference.values} values right · ")
+    first = difference.first
+    if first is None:
+        return text.append("right throughout", style="bold green")
+    about = f"step {first.step}, {first.kind}" + (f", {first.variable}" if first.kind == "value" else "")
+    cause = f" (left by step {seen})" if first.kind == "value" and seen not in (None, first.step) else ""
+    return text.append(f"first divergence: {about}{cause}", style="bold red")
+
+
+def _diff_rows(predicted: Trace, real: Trace) -> Iterator["_Row"]:
+    ours, theirs = effects(predicted.frames), effects(real.frames)
+    for index in range(max(len(predicted), len(real))):
+        left = predicted.frames[index] if index < len(predicted) else None
+        right = real.frames[index] if index < len(real) else None
+        if left and right and (left.event, left.source) == (right.event, right.source):
+            yield _Row(index, right, *_compared(ours[index], theirs[index]))
+        else:
+            frame = right or left
+            assert frame is not None
+            yield _Row(index, frame, [_step(left, "italic red"), _step(right, "")], wrong=True)
+
+
+def _compared(ours: Effect, theirs: Effect) -> tuple[list[Text], bool]:
+    """The cells of a step that both took, and whether they differ."""
+    if ours == theirs:
+        return [Text(_effect(ours, "⇢"), style="italic"), Text("=" if ours else "", style="dim")], False
+    names = [n for n in dict.fromkeys([*theirs, *ours]) if ours.get(n) != theirs.get(n)]
+    left = {n: ours.get(n, "(unchanged)") for n in names}
+    right = {n: theirs.get(n, "(unchanged)") for n in names}
+    return [Text(_effect(left, "⇢"), style="italic red"), Text(_effect(right, "="))], True
+
+
+def _step(frame: Frame | None, style: str) -> Text:
     if frame is None:
         return Text("(ended)", style="dim")
-    if other is None or frame.event is not other.event or frame.source != other.source:
-        return Text(f"{frame.event} {frame.source.strip()}", style="red")
-    if frame.value is not None:
-        return Text(f"{sign} {frame.value}", style=f"{style} red".strip() if wrong else style)
-    names = [d.variable for d in wrong if d.variable]
-    parts = [f"{n} {sign} {frame.state.get(n, '(unbound)')}" for n in names]
-    return Text(", ".join(parts), style=f"{style} red".strip())
+    text = f"{frame.event} {frame.source.strip()}" if frame.value is None else f"{frame.event} {frame.value}"
+    return Text(text + (" (not in the file)" if frame.ghost else ""), style=style)
 
 
-def _folded(index: int, count: int, focus: int) -> bool:
-    """Whether a step of a long trace is left out: kept are the start and the surroundings of `focus`."""
-    if count <= FOLD or index < 0:
-        return False
-    near = abs(index - focus) < FOLD // 4
-    return not (near or index < FOLD // 2 or index >= count - FOLD // 4)
+def _effect(effect: Effect, sign: str) -> str:
+    return ", ".join(f"{name} {sign} {text}" for name, text in effect.items())
 
 
-def _source(frame: Frame) -> Text:
-    indent = "  " * frame.depth
-    mark = {Event.CALL: "→ ", Event.RETURN: "← ", Event.EXCEPTION: "! "}.get(frame.event, "  ")
-    return Text(indent + mark + frame.source.strip())
+# ---------------------------------------------------------------------------------------------------
+# Tables
 
 
-def _title(trace: Trace) -> Text:
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One step: where, and a cell for each trace."""
+
+    index: int
+    frame: Frame
+    cells: list[Text]
+    wrong: bool = False
+
+    @property
+    def source(self) -> Text:
+        """The source line under its depth, calls, returns and exceptions marked."""
+        return Text("  " * min(self.frame.depth, 8) + _MARKS.get(self.frame.event, "  ") + self.frame.source.strip())
+
+
+def _print_rows(
+    console: Console, names: tuple[str, ...], rows: Sequence[_Row], *, focus: int, end: int | None = None
+) -> None:
+    shown = list(_fold(rows, focus, end))
+    kept = [row for row in shown if isinstance(row, _Row)]
+    columns = [[row.source for row in kept], *([row.cells[i] for row in kept] for i in range(len(names)))]
+    natural = [max((cell_len(text.plain) for text in column), default=0) for column in columns]
+    fixed = (4, 5, 1)
+    room = console.width - sum(fixed) - _GAP * (len(fixed) + len(natural))
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
+    for name, width in zip(("step", "line", ""), fixed, strict=True):
+        table.add_column(name, width=width, justify="right")
+    for name, width in zip(("source", *names), _share(natural, room), strict=True):
+        table.add_column(name, width=max(width, len(name)), no_wrap=True, overflow="ellipsis")
+    for row in shown:
+        if isinstance(row, _Row):
+            sign, line = Text("≠" if row.wrong else "", style="bold red"), row.frame.line or "–"
+            table.add_row(str(row.index), str(line), sign, row.source, *row.cells)
+        else:
+            table.add_row("…", "", "", Text(row, style="dim"))
+    console.print(table)
+
+
+def _fold(rows: Sequence[_Row], focus: int, end: int | None) -> Iterator[_Row | str]:
+    """The rows to show, and a note for each gap. What follows `end` is left out."""
+    count = len(rows) if end is None else min(end, len(rows))
+    third = FOLD // 3
+    hidden = 0
+    for index in range(count):
+        if count <= FOLD or index < third or index >= count - third or abs(index - focus) <= third // 2:
+            if hidden:
+                yield f"({hidden} steps)"
+            hidden = 0
+            yield rows[index]
+        else:
+            hidden += 1
+    if count < len(rows):
+        yield f"({len(rows) - count} steps: it has lost its way)"
+
+
+def _share(natural: Sequence[int], room: int) -> list[int]:
+    """Widths for columns that want `natural` cells: narrow ones get all they want, the others equal parts of the rest."""
+    widths = list(natural)
+    open_columns = sorted(range(len(natural)), key=lambda i: natural[i])
+    while open_columns:
+        column = open_columns.pop(0)
+        widths[column] = max(1, min(natural[column], room // (len(open_columns) + 1)))
+        room -= widths[column]
+    return widths
+
+
+def _title(trace: Trace, model: str | None) -> Text:
     header = trace.header
-    call = ", ".join(f"{n}={t}" for n, t in header.arguments.items())
-    text = Text(f"{header.path}::{header.entry}({call})", style="bold")
-    return text.append(f"   model {header.model}" if header.model else "", style="not bold dim")
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
-    widths = {"step": 4, "line": 5, "": 1}
-    for name in columns:
-        narrow = widths.get(name)
-        justify: Literal["left", "right"] = "right" if narrow else "left"
-        ratio = None if narrow else 3 if name == "source" else 2
-        table.add_column(name, no_wrap=True, overflow="ellipsis", justify=justify, width=narrow, ratio=ratio)
-    return table
+    call = ", ".join(f"{name}={text}" for name, text in header.arguments.items())
+    text = Text(f"{header.path}::{header.entry}({call})", style="bold", overflow="ellipsis", no_wrap=True)
+    return text.append(f"   model {model}" if model else "", style="not bold dim")
