@@ -16,7 +16,7 @@ demo: $(VENV)/core  ## record, predict and compare a few small programs (no torc
 test: lint  ## linters, type checker and tests
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/dev
+lint: $(VENV)/dev  ## linters and type checker alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

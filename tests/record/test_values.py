@@ -116,6 +116,7 @@ def test_objects_show_their_attributes_and_no_address() -> None:
     assert renderer.render(slotted) == "<Slotted#1 a=1>"
     assert renderer.render([slotted, Slotted()]) == "[<Slotted#1 a=1>, <Slotted#2>]"
     assert renderer.render(Text("q")) == "<Text#1 'q'>"
+    assert renderer.render(x for x in ()) == "<generator#1>"
     assert renderer.render(len) == "<function len>"
     assert renderer.render(Point) == "<class 'Point'>"
     assert renderer.render(dataclasses) == "<module 'dataclasses'>"

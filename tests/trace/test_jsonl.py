@@ -52,7 +52,19 @@ def test_a_cut_file_is_an_error_or_truncated(cut: int) -> None:
     assert back.frames == TRACE.frames[: len(back)]
 
 
-@pytest.mark.parametrize("line", ["[]", "{}", "nonsense", '{"v": 2}'])
+def test_a_header_cut_off_loses_only_its_own_trace() -> None:
+    text = text_of(TRACE) + text_of(TRACE)[:30]
+    assert list(read_jsonl(io.StringIO(text), partial=True)) == [TRACE]
+    with pytest.raises(FormatError, match=f"line {len(TRACE) + 3} "):
+        list(read_jsonl(io.StringIO(text)))
+
+
+def test_another_version_is_named() -> None:
+    with pytest.raises(FormatError, match=r"version 2, this program reads 1$"):
+        list(read_jsonl(['{"v": 2}']))
+
+
+@pytest.mark.parametrize("line", ["[]", "{}", "nonsense", '{"v": 2}', "[" * 100_000])
 def test_another_file_is_a_clear_error(line: str) -> None:
     with pytest.raises(FormatError, match="line 1"):
         list(read_jsonl([line]))

@@ -24,7 +24,18 @@ from foretrace.trace import (
 
 HOSTILE = st.text(
     st.sampled_from(list("<|>\\_frame sepat.'\"{}:,\n\0é\ud800")) | st.characters(), max_size=30
-) | st.sampled_from(["<|frame_sep|>", "<\\|frame_sep|>", "<\\\\|end_of_text|>", "..", '{"a": ".."}', "# << START_OF_TRACE"])
+) | st.sampled_from(
+    [
+        "<|frame_sep|>",
+        "<\\|frame_sep|>",
+        "<\\\\|end_of_text|>",
+        "..",
+        '{"a": ".."}',
+        "  # << START_OF_TRACE",
+        "  # << START_OF_TRACE\\",
+        "....",
+    ]
+)
 LINE = HOSTILE.map(lambda text: text.replace("\n", ""))
 
 
@@ -101,16 +112,20 @@ def test_real_traces_survive_the_wire(source: str, arguments: str) -> None:
 
 @given(st.dictionaries(HOSTILE, HOSTILE, max_size=4), LINE, HOSTILE)
 def test_hostile_text_survives_the_wire(state: dict[str, str], line: str, value: str) -> None:
-    state = {name: text for name, text in state.items() if text != ".."}
-    source = f"{line}\n{line} x"
+    source = f"{line}\n{line} x\n{line}"
     header = Header(source=source, entry="f", outcome=Outcome.RETURNED)
-    marker = "  # << START_OF_TRACE"
-    if any(text.endswith(marker) for text in source.split("\n")):
-        return  # a source that already carries the marker is refused elsewhere
-    frames = (Frame(Event.CALL, "f", 0, 1, line, locals=state), Frame(Event.RETURN, "f", 0, 1, line, value=value))
-    segments = to_segments(Trace(header, frames))
-    assert from_text(to_text(segments)) == segments
-    back = from_segments(segments)
+    swapped = dict(zip(state, reversed(state.values()), strict=True))
+    frames = (
+        Frame(Event.CALL, "f", 0, 1, line, locals=state),
+        Frame(Event.LINE, "f", 0, 1, line, locals=swapped),
+        Frame(Event.LINE, "f", 0, 1, line, locals=swapped),
+        Frame(Event.RETURN, "f", 0, 1, line, value=value),
+    )
+    for entry_line in (1, 2, 3):
+        segments = to_segments(Trace(header, frames), entry_line)
+        assert from_text(to_text(segments)) == segments
+        assert from_segments(segments).header.source == source
+    back = from_segments(to_segments(Trace(header, frames)))
     assert [(f.event, f.source, f.locals, f.value) for f in back.frames] == [
         (f.event, f.source, f.locals, f.value) for f in frames
     ]
@@ -129,6 +144,11 @@ def test_hostile_text_survives_the_wire(state: dict[str, str], line: str, value:
         ),
         (
             "<|begin_of_text|><|trace_context_start|>x  # << START_OF_TRACE<|frame_sep|><|line_sep|>{}<|action_sep|>x\n<|frame_sep|>",
+            "before the first call",
+        ),
+        (
+            "<|begin_of_text|><|trace_context_start|>x  # << START_OF_TRACE<|frame_sep|><|call_sep|>{}<|action_sep|>x\n<|frame_sep|>"
+            '<|return_sep|><|action_sep|>x\n<|arg_sep|>"1"<|frame_sep|><|call_sep|>{}<|action_sep|>x\n<|frame_sep|>',
             "after the entry function",
         ),
     ],
@@ -136,3 +156,66 @@ def test_hostile_text_survives_the_wire(state: dict[str, str], line: str, value:
 def test_text_that_is_no_trace_is_a_clear_error(text: str, complaint: str) -> None:
     with pytest.raises(FormatError, match=complaint):
         from_segments(from_text(text))
+
+
+TREES = st.recursive(
+    st.sampled_from(["pass", "boom", "caught"]), lambda inner: st.lists(inner, min_size=1, max_size=3), max_leaves=8
+)
+
+
+def nested(tree: object, name: str) -> str:
+    """Source of a function whose calls, raises and handlers have the shape of `tree`."""
+    if tree == "pass":
+        return f"def {name}():\n    return '{name}'\n"
+    if tree == "boom":
+        return f"def {name}():\n    x = '{name}'\n    raise KeyError(x)\n"
+    if tree == "caught":
+        return f"def {name}():\n    try:\n        raise KeyError(1)\n    except KeyError as e:\n        return repr(e)\n"
+    assert isinstance(tree, list)
+    calls = [f"{name}_{i}" for i in range(len(tree))]
+    body = f"    {calls[0]}()\n" + "".join(
+        f"    try:\n        x = {call}()\n    except ValueError:\n        x = 1\n    except KeyError:\n        x = 2\n"
+        for call in calls[1:]
+    )
+    return (
+        "".join(nested(t, c) for t, c in zip(tree, calls, strict=True)) + f"def {name}():\n    x = 0\n{body}    return x\n"
+    )
+
+
+@given(TREES)
+def test_exceptions_through_any_nesting_survive_the_wire(tree: object) -> None:
+    trace = record_program(nested(tree, "f"), "f", "")
+    back = from_segments(to_segments(trace))
+    assert back.frames == trace.frames
+    assert back.header.outcome is trace.header.outcome
+
+
+def test_a_document_that_ends_too_early_is_truncated_and_says_so() -> None:
+    trace = record_program("def g():\n    return 1\ndef f():\n    return g()\n", "f", "")
+    segments = to_segments(Trace(trace.header, trace.frames[:-1]))
+    assert segments[-1] is Token.END_OF_TEXT
+    header = from_segments(segments).header
+    assert header.outcome is Outcome.TRUNCATED
+    assert header.detail.startswith("format")
+
+
+def test_lone_surrogates_are_escaped_so_that_utf_8_can_carry_them() -> None:
+    frames = (
+        Frame(Event.CALL, "f", 0, 1, "x", locals={"a": "\udc80"}),
+        Frame(Event.RETURN, "f", 0, 1, "x", value="\ud800 "),
+    )
+    text = to_text(to_segments(Trace(Header(source="x", entry="f"), frames)))
+    back = from_segments(from_text(text.encode().decode()))
+    assert (back.frames[0].locals, back.frames[1].value) == (frames[0].locals, frames[1].value)
+
+
+def test_the_marker_in_a_predicted_line_is_accepted() -> None:
+    segments = to_segments(record_program("def f():\n    return 1\n", "f", ""))
+    assert segments[6:8] == [Token.ACTION_SEP, "def f():\n"]
+    segments[7] = "def f():  # << START_OF_TRACE\n"
+    assert from_segments(segments).frames[0].source == "def f():"
+
+
+def test_an_entry_line_outside_the_source_is_a_clear_error() -> None:
+    with pytest.raises(FormatError, match="line 9, the source has 3 lines"):
+        to_segments(record_program("def f():\n    return 1\n", "f", ""), 9)

@@ -2,22 +2,26 @@
 
 import hashlib
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import click
 
+from foretrace import __version__
 from foretrace.cli import options
 from foretrace.errors import ForetraceError
 
 PROGRAM = "def f(text):\n    out = ''\n    for c in text:\n        out = c + out\n    return out\n"
+_FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 
 
-@click.command("doctor", epilog="\b\nExample:\n  foretrace doctor --json\n")
+@click.command("doctor", epilog="\b\nExamples:\n  foretrace doctor\n  foretrace doctor --json\n")
 @options.as_json
 def command(as_json: bool) -> None:
-    """Check this installation by really using it."""
+    """Check this installation by really using it. Only training needs what may be absent."""
     failed = False
     for name, check in checks():
         try:
@@ -35,11 +39,24 @@ def command(as_json: bool) -> None:
 
 def checks() -> Iterator[tuple[str, Callable[[], str]]]:
     """Every check with its name; a check returns what it found or raises."""
-    yield "python", lambda: f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    system = f"{platform.system()} {platform.machine()}"
+    yield "foretrace", lambda: f"{__version__} in {Path(__file__).parents[1]}"
+    yield "python", lambda: f"{platform.python_version()} on {system}, {sys.executable}"
+    yield "processor", _processor
+    yield "compiler", lambda: shutil.which("cc") or "none found; nothing here needs one to run"
     yield "recorder", _recorder
     yield "model tiny", _checkpoint
     yield "prediction", _prediction
     yield "torch", _torch
+
+
+def _processor() -> str:
+    import os
+
+    info = Path("/proc/cpuinfo")
+    words = set(info.read_text(encoding="utf-8").split()) if info.exists() else set()
+    flags = ", ".join(flag for flag in _FLAGS if flag in words)
+    return f"{os.cpu_count()} cores" + (f", {flags}" if flags else "")
 
 
 def _recorder() -> str:
@@ -49,7 +66,7 @@ def _recorder() -> str:
     trace = record_source(PROGRAM, "f", "'abc'")
     if trace.result != "'cba'":
         raise ForetraceError(f"a recorded function returned {trace.result}, wanted 'cba'")
-    return f"reference recorder (pure Python), {1000 * (time.perf_counter() - started):.0f} ms a child process"
+    return f"{len(trace)} steps of a child process in {1000 * (time.perf_counter() - started):.0f} ms (pure Python)"
 
 
 def _checkpoint() -> str:
@@ -61,7 +78,7 @@ def _checkpoint() -> str:
         raise ForetraceError("the package has no checkpoint tiny; reinstall it, or train one: foretrace train tiny")
     file = packaged["tiny"] / WEIGHTS
     parameters = sum(w.size for w in load_checkpoint(packaged["tiny"]).weights.values())
-    digest = hashlib.sha256(file.read_bytes()).hexdigest()[:12]
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
     return f"{parameters / 1e6:.1f} M parameters, {file.stat().st_size / 1e6:.1f} MB, sha256 {digest}"
 
 
@@ -70,9 +87,8 @@ def _prediction() -> str:
 
     engine = load("tiny")
     started = time.perf_counter()
-    trace = predict(engine, PROGRAM, "f", "'abcd'")
-    seconds = time.perf_counter() - started
-    return f"{len(trace)} steps in {seconds:.2f} s"
+    trace = predict(engine, PROGRAM, "f", "'abcd'", max_tokens=512)
+    return f"{len(trace)} steps in {time.perf_counter() - started:.2f} s"
 
 
 def _torch() -> str:

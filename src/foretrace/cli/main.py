@@ -2,7 +2,7 @@
 
 import sys
 from importlib import import_module
-from typing import IO, Any
+from typing import Any
 
 import click
 
@@ -28,18 +28,6 @@ Examples:
 Exit codes: 0 agreed or done, 1 diverged or predicted failure, 2 usage, 3 backend,
 4 budget exhausted, 5 refused to execute.
 """
-
-
-class Failure(click.ClickException):
-    """A user's error on its way out: a message on standard error and an exit code, never a traceback."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code  # type: ignore[misc]
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Prints it."""
-        click.echo(f"error: {self.message}", file=file, err=file is None)
 
 
 class LazyGroup(click.Group):
@@ -72,17 +60,19 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Runs the command; `--debug` lets an error's traceback through."""
+        """Runs the command; a user's error is a message and an exit code, and a traceback only with `--debug`."""
         try:
             return super().invoke(ctx)
         except ForetraceError as error:
+            message, code = str(error), error.exit_code
             if ctx.params["debug"]:
                 raise
-            raise Failure(str(error), error.exit_code) from error
         except OSError as error:
-            if ctx.params["debug"] or isinstance(error, BrokenPipeError) or error.filename is None:
+            message, code = f"cannot use {error.filename}: {error.strerror}", ForetraceError.exit_code
+            if ctx.params["debug"] or error.filename is None:
                 raise
-            raise Failure(f"cannot use {error.filename}: {error.strerror}", ForetraceError.exit_code) from error
+        click.echo(f"error: {message}", err=True)
+        raise click.exceptions.Exit(code)
 
 
 @click.group(cls=LazyGroup, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})

@@ -67,7 +67,7 @@ def print_trace(console: Console, trace: Trace) -> None:
         _Row(index, frame, [Text(_effect(effect, sign), style=style)])
         for index, (frame, effect) in enumerate(zip(trace.frames, effects(trace.frames), strict=True))
     ]
-    console.print(_title(trace, trace.header.model))
+    _print_title(console, trace, trace.header.model)
     _print_rows(console, ("effect",), rows, focus=0)
     console.print(_ending(trace, sign))
 
@@ -90,7 +90,7 @@ def print_diff(console: Console, difference: Diff, predicted: Trace, real: Trace
     rows = list(_diff_rows(predicted, real))
     lost = next((d.step for d in difference.divergences if d.kind != "value" and d.variable is None), len(rows))
     seen = next((row.index for row in rows if row.wrong), 0)
-    console.print(_title(real, predicted.header.model))
+    _print_title(console, real, predicted.header.model)
     _print_rows(console, ("predicted", "real"), rows, focus=seen, end=lost + AFTER + 1)
     console.print(summary(difference, seen))
 
@@ -119,10 +119,11 @@ def _diff_rows(predicted: Trace, real: Trace) -> Iterator["_Row"]:
         right = real.frames[index] if index < len(real) else None
         if left and right and (left.event, left.source) == (right.event, right.source):
             yield _Row(index, right, *_compared(ours[index], theirs[index]))
-        else:
-            frame = right or left
-            assert frame is not None
-            yield _Row(index, frame, [_step(left, "italic red"), _step(right, "")], wrong=True)
+        elif right:
+            why = predicted.header.detail if index == len(predicted) else ""
+            yield _Row(index, right, [_step(left, why), Text(_effect(theirs[index], "="))], wrong=True)
+        elif left:
+            yield _Row(index, left, [Text(_effect(ours[index], "⇢"), style="italic red"), _step(None)], wrong=True)
 
 
 def _compared(ours: Effect, theirs: Effect) -> tuple[list[Text], bool]:
@@ -135,11 +136,12 @@ def _compared(ours: Effect, theirs: Effect) -> tuple[list[Text], bool]:
     return [Text(_effect(left, "⇢"), style="italic red"), Text(_effect(right, "="))], True
 
 
-def _step(frame: Frame | None, style: str) -> Text:
+def _step(frame: Frame | None, why: str = "") -> Text:
+    """What was predicted instead of the line in the column `source`; `why` nothing was, if it was cut short."""
     if frame is None:
-        return Text("(ended)", style="dim")
-    text = f"{frame.event} {frame.source.strip()}" if frame.value is None else f"{frame.event} {frame.value}"
-    return Text(text + (" (not in the file)" if frame.ghost else ""), style=style)
+        return Text(f"(stopped: {why})" if why else "(ended)", style="dim")
+    what = frame.value if frame.value is not None else frame.source.strip()
+    return Text(f"{frame.event} {what}" + (" (not in the file)" if frame.ghost else ""), style="italic red")
 
 
 def _effect(effect: Effect, sign: str) -> str:
@@ -202,7 +204,7 @@ def _fold(rows: Sequence[_Row], focus: int, end: int | None) -> Iterator[_Row | 
         else:
             hidden += 1
     if count < len(rows):
-        yield f"({len(rows) - count} steps: it has lost its way)"
+        yield f"({len(rows) - count} more steps)"
 
 
 def _share(natural: Sequence[int], room: int) -> list[int]:
@@ -216,8 +218,9 @@ def _share(natural: Sequence[int], room: int) -> list[int]:
     return widths
 
 
-def _title(trace: Trace, model: str | None) -> Text:
+def _print_title(console: Console, trace: Trace, model: str | None) -> None:
     header = trace.header
     call = ", ".join(f"{name}={text}" for name, text in header.arguments.items())
-    text = Text(f"{header.path}::{header.entry}({call})", style="bold", overflow="ellipsis", no_wrap=True)
-    return text.append(f"   model {model}" if model else "", style="not bold dim")
+    text = Text(f"{header.path}::{header.entry}({call})", style="bold")
+    text.append(f"   model {model}" if model else "", style="not bold dim")
+    console.print(text, no_wrap=True, overflow="ellipsis")

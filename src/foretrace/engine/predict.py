@@ -108,12 +108,14 @@ def _trace(engine: Engine, prompt: Prompt, generation: Generation) -> Trace:
         ended, detail = False, f"format: {error}"
     if not ended and not detail:
         detail = "format: the text ends within a frame"
-    frames = parser.finish()
+    frames = parser.finish(ended)
     outcome = Outcome.TRUNCATED
-    if ended:
-        outcome = Outcome.RAISED if frames[-1].event is Event.EXCEPTION else Outcome.RETURNED
-        if frames[-1].event not in (Event.RETURN, Event.EXCEPTION):
-            outcome, detail = Outcome.TRUNCATED, "format: the trace ends before its function does"
+    if ended and parser.depth == 0:
+        outcome = Outcome.RETURNED
+    elif ended and parser.depth == 1 and frames[-1].event is Event.EXCEPTION:
+        outcome = Outcome.RAISED
+    elif ended:
+        detail = "format: the text ends before the entry function is left"
     header = Header(
         source=prompt.call.source,
         entry=prompt.call.entry,

@@ -36,7 +36,8 @@ class ModelConfig:
     trace_dialect: str = "cwm"
 
     def __post_init__(self) -> None:
-        if not self.layer_types:
+        # `replace(config, num_hidden_layers=…)` brings the old depth's pattern along: the pattern follows the depth
+        if self.layer_types == alternating_layers(len(self.layer_types)):
             object.__setattr__(self, "layer_types", alternating_layers(self.num_hidden_layers))
         if len(self.layer_types) != self.num_hidden_layers:
             raise CheckpointError(f"{len(self.layer_types)} layer_types for {self.num_hidden_layers} layers")

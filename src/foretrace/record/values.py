@@ -56,6 +56,7 @@ _BRACKETS: dict[type, tuple[str, str]] = {
 }
 _EMPTY: dict[type, str] = {set: "set()", frozenset: "frozenset()", collections.Counter: "Counter()"}
 _exception_arguments = BaseException.__dict__["args"].__get__
+_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class made by a class statement
 _MAX_INT_BITS = 13_000  # below the interpreter's limit of 4,300 digits
 
 
@@ -237,6 +238,8 @@ def _type_name(kind: Any) -> str:
 def _attributes(value: object, kind: type) -> Iterator[tuple[str, object]]:
     """Instance attributes: slots by their descriptors, then the instance dictionary; properties are not run."""
     for base in reversed(kind.__mro__):
+        if not base.__flags__ & _HEAP_TYPE:
+            continue  # the members of a generator or a code object are the interpreter's, not the program's
         for name, member in list(base.__dict__.items()):
             if type(member) is types.MemberDescriptorType and not name.startswith("__"):
                 try:

@@ -2,6 +2,7 @@
 
 from foretrace.trace.diff import Diff, Divergence, diff
 from foretrace.trace.jsonl import read_jsonl, write_jsonl
+from foretrace.trace.lines import LinePlacer
 from foretrace.trace.types import Event, Frame, Header, Limits, Outcome, Trace
 from foretrace.trace.wire import (
     EVENT_TOKENS,
@@ -27,6 +28,7 @@ __all__ = [
     "FrameParser",
     "Header",
     "Limits",
+    "LinePlacer",
     "Outcome",
     "Segment",
     "Token",

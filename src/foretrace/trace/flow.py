@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 
 Lines = list[int]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-_COMPREHENSIONS = {
+_COMPREHENSIONS: dict[type[ast.expr], str] = {
     ast.ListComp: "<listcomp>",
     ast.SetComp: "<setcomp>",
     ast.DictComp: "<dictcomp>",
     ast.GeneratorExp: "<genexpr>",
 }
-_DEFINITION = re.compile(r"([ \t]*)(?:async[ \t]+)?(def|class)[ \t]+(\w+)")
+DEFINITION = re.compile(r"([ \t]*)(?:async[ \t]+)?(def|class)[ \t]+(\w+)")
 
 
 @dataclass(slots=True)
@@ -50,8 +50,9 @@ class Scope:
 
     def child(self, name: str, kind: str, entries: Iterable[int], def_line: int) -> "Scope":
         """Adds a scope that is defined in this one."""
-        joint = {"module": "", "class": f"{self.name}."}.get(self.kind, f"{self.name}.<locals>.")
-        scope = Scope(joint + name, kind, list(entries), def_line, parent=self)
+        joint = "." if self.kind in ("class", "comprehension") else ".<locals>."
+        prefix = "" if self.kind == "module" else self.name + joint
+        scope = Scope(prefix + name, kind, list(entries), def_line, parent=self)
         self.children.append(scope)
         return scope
 
@@ -87,7 +88,7 @@ def _by_indentation(lines: Sequence[str]) -> Scope:
         indent = len(line) - len(line.lstrip())
         while indent <= open_scopes[-1][0]:
             open_scopes.pop()
-        if match := _DEFINITION.match(line):
+        if match := DEFINITION.match(line):
             kind = "function" if match[2] == "def" else "class"
             scope = open_scopes[-1][1].child(match[3], kind, [number], number)
             open_scopes.append((indent, scope))
@@ -266,17 +267,31 @@ def _last_line(node: ast.AST) -> int:
 
 
 def _own(root: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of an expression that run in the scope it stands in; inner scopes are yielded, not entered."""
-    waiting = [root]
+    """The nodes of an expression that run in the scope it stands in; an inner scope is yielded, not entered.
+
+    Inner scopes come in the order in which they can first run.
+    """
+    waiting = [(root, False)]
     while waiting:
-        node = waiting.pop()
-        yield node
-        if isinstance(node, ast.Lambda):
-            waiting += [*node.args.defaults, *(default for default in node.args.kw_defaults if default)]
-        elif type(node) in _COMPREHENSIONS:
-            waiting.append(node.generators[0].iter)  # type: ignore[attr-defined]
-        else:
-            waiting.extend(ast.iter_child_nodes(node))
+        node, done = waiting.pop()
+        outside = _outside(node)
+        if done or outside is None:
+            yield node
+        if outside is None:
+            outside = list(ast.iter_child_nodes(node))
+        elif not done:
+            waiting.append((node, True))
+        if not done:
+            waiting += [(child, False) for child in reversed(outside)]
+
+
+def _outside(node: ast.AST) -> list[ast.AST] | None:
+    """What of an inner scope runs before it, in the outer one; `None` for other nodes."""
+    if isinstance(node, ast.Lambda):
+        return [*node.args.defaults, *(default for default in node.args.kw_defaults if default)]
+    if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+        return [node.generators[0].iter]
+    return None
 
 
 def _called(root: ast.AST) -> Iterator[str]:
@@ -297,10 +312,9 @@ def _nested(root: ast.AST, scope: Scope) -> None:
     for node in _own(root):
         if isinstance(node, ast.Lambda):
             _inline(node, scope.child("<lambda>", "lambda", _lines(node), node.lineno), [node.body])
-        elif type(node) in _COMPREHENSIONS:
-            name = _COMPREHENSIONS[type(node)]
-            inner = scope.child(name, "comprehension", _lines(node), node.lineno)  # type: ignore[attr-defined]
-            first, *rest = node.generators  # type: ignore[attr-defined]
+        elif isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
+            inner = scope.child(_COMPREHENSIONS[type(node)], "comprehension", _lines(node), node.lineno)
+            first, *rest = node.generators
             heads = [first.target, *first.ifs]
             for generator in rest:
                 heads += [generator.target, generator.iter, *generator.ifs]
@@ -309,10 +323,10 @@ def _nested(root: ast.AST, scope: Scope) -> None:
                 inner.yields.update(inner.spans)
 
 
-def _lines(node: ast.AST) -> range:
-    return range(node.lineno, _last_line(node) + 1)  # type: ignore[attr-defined]
+def _lines(node: ast.expr) -> range:
+    return range(node.lineno, _last_line(node) + 1)
 
 
-def _inline(node: ast.AST, scope: Scope, parts: Sequence[ast.AST]) -> None:
+def _inline(node: ast.expr, scope: Scope, parts: Sequence[ast.AST]) -> None:
     """A scope that is one expression: each of its lines can follow each."""
     _Graph(scope).link(_lines(node), parts, [])

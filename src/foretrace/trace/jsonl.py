@@ -106,14 +106,18 @@ def read_jsonl(lines: Iterable[str], *, partial: bool = False) -> Iterator[Trace
                 header = None
             else:
                 frames.append(_frame(record, states))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            if partial and header is not None:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            if partial and (header is not None or not line.endswith("\n")):
                 break
-            raise FormatError(f"line {number} is not part of a trace (JSON Lines v{VERSION}): {error!r}") from error
+            raise FormatError(f"line {number} is not part of a trace (JSON Lines v{VERSION}): {_reason(error)}") from error
     if header is not None:
         if not partial:
             raise FormatError("the file ends within a trace; read it with partial=True to keep the frames so far")
         yield Trace(replace(header, outcome=Outcome.TRUNCATED, detail="cut off"), tuple(frames))
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, FormatError) else repr(error)
 
 
 def _header(record: dict[str, Any]) -> Header:

@@ -10,9 +10,9 @@ search cannot.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from foretrace.trace.flow import Scope, scopes_of
+from foretrace.trace.flow import DEFINITION, Scope, scopes_of
 from foretrace.trace.types import Event
 
 GHOST = 0
@@ -24,6 +24,9 @@ class _Place:
 
     scope: Scope
     line: int
+    event: Event = Event.CALL
+    entered: list[Scope] = field(default_factory=list)
+    """Comprehensions entered since the last line event: each runs once a visit."""
 
 
 class LinePlacer:
@@ -35,66 +38,107 @@ class LinePlacer:
         self._scopes = scopes_of(source)
         self._entry_line = entry_line
         self._stack: list[_Place] = []
+        self._suspended: list[tuple[Scope, int]] = []
 
     def place(self, event: Event, source_line: str) -> tuple[int, str]:
         """The 1-based number of a line (0: a ghost) and the qualified name of its function."""
         if event is Event.CALL:
-            return self._call(source_line)
+            scope, line = self._callee(source_line) if self._stack else self._entry(source_line)
+            self._stack.append(_Place(scope, line or scope.def_line))
+            return line, scope.name
         here = self._stack[-1]
         line = self._within(here, event, source_line)
-        if line != GHOST:
-            here.line = line
+        here.line, here.event = line or here.line, event
+        if event is Event.LINE:
+            here.entered.clear()
         return line, here.scope.name
 
     def leave(self) -> None:
-        """The innermost scope was left."""
-        self._stack.pop()
+        """The innermost scope was left; if at a `yield`, it may be resumed there."""
+        left = self._stack.pop()
+        at = (left.scope, left.line)
+        if left.event is Event.RETURN and left.line in left.scope.yields:
+            self._suspended = [known for known in self._suspended if known != at] + [at]
 
-    def _call(self, text: str) -> tuple[int, str]:
-        if not self._stack:
-            scope, line = self._entry(), self._entry_line
-            line = line if self._reads(line, text) else self._nearest(range(1, len(self._lines) + 1), line, text)
-        else:
-            scope, line = self._callee(text)
-        self._stack.append(_Place(scope, line or scope.def_line))
-        return line, scope.name
+    @property
+    def suspended(self) -> bool:
+        """Whether some scope was left at a `yield` and can be resumed."""
+        return bool(self._suspended)
 
-    def _entry(self) -> Scope:
-        functions = [s for s in self._scopes if s.kind == "function"]
-        for scope in functions:
-            if scope.def_line == self._entry_line or self._entry_line in scope.entries:
-                return scope
-        return self._scopes[0]
+    def catches(self, source_line: str) -> bool:
+        """Whether the exception just placed is caught in its own scope, if this is the line that runs next.
+
+        If not, code outside the source swallowed it (`hasattr`, the `for` of an iterator), and the caller goes on.
+        """
+        here = self._stack[-1]
+        if len(self._stack) == 1 or self._first(here.scope.handlers.get(here.line, ()), source_line):
+            return True
+        caller = self._stack[-2]
+        return not self._first([*caller.scope.flow.get(caller.line, ()), *self._others(caller)], source_line)
+
+    def _entry(self, text: str) -> tuple[Scope, int]:
+        functions = (s for s in self._scopes if s.kind == "function" and self._entry_line in (s.def_line, *s.entries))
+        scope = next(functions, self._scopes[0])
+        return scope, self._nearest(range(1, len(self._lines) + 1), self._entry_line, text)
 
     def _callee(self, text: str) -> tuple[Scope, int]:
-        """The scope that a call frame enters: a new activation at its entry, or a generator resumed at a yield."""
+        """The scope that a call frame enters: suspended at a yield before, or a new one."""
         caller = self._stack[-1]
+        for scope, line in reversed(self._suspended):
+            if self._reads(line, text):
+                return scope, line
+        entries = [(s, n) for s in self._scopes[1:] for n in s.entries if self._reads(n, text)]
+        if entries:
+            scope, line = min(entries, key=lambda entry: self._rank(caller, entry[0], entry[1]))
+            if scope.kind == "comprehension":
+                caller.entered.append(scope)
+            return scope, line
+        return self._unknown(text), self._nearest(range(1, len(self._lines) + 1), caller.line, text)
+
+    def _rank(self, caller: _Place, scope: Scope, line: int) -> tuple[int, ...]:
+        """Orders equal entry lines: within the calling line, called there by name, of the same class, nearest."""
+        inline = scope.parent is caller.scope and scope.kind != "function" and caller.line in (line, *scope.entries)
+        again = any(scope is entered for entered in caller.entered)
         called = caller.scope.calls.get(caller.line, set())
+        family = scope.parent.name.rpartition(".")[2] if scope.parent and scope.kind == "function" else ""
+        return (
+            not inline or again,
+            inline and scope.kind == "lambda",  # what a line builds, it builds before it calls a lambda
+            scope.name.rpartition(".")[2] not in called,
+            family not in called,
+            scope.parent is not caller.scope.parent,
+            abs(line - caller.line),
+        )
 
-        def rank(scope: Scope) -> tuple[bool, bool, int]:
-            inline = scope.parent is caller.scope and scope.kind in ("lambda", "comprehension")
-            named = scope.name.rpartition(".")[2] in called
-            return not (inline and caller.line in scope.entries), not named, abs(scope.def_line - caller.line)
-
-        inner = self._scopes[1:]
-        entered = [(s, n) for s in inner for n in s.entries if self._reads(n, text)]
-        resumed = [(s, n) for s in inner for n in sorted(s.yields) if self._reads(n, text)]
-        for candidates in (entered, resumed):
-            if candidates:
-                return min(candidates, key=lambda candidate: rank(candidate[0]))
-        return caller.scope, self._nearest(range(1, len(self._lines) + 1), caller.line, text)
+    def _unknown(self, text: str) -> Scope:
+        """The scope of a call that the source does not have: by its name if there is one, else a new one."""
+        match = DEFINITION.match(text)
+        if not match:
+            return self._stack[-1].scope
+        named = (s for s in self._scopes if s.kind in ("function", "class") and s.name.rpartition(".")[2] == match[3])
+        return next(named, Scope(match[3], "function"))
 
     def _within(self, here: _Place, event: Event, text: str) -> int:
-        scope = here.scope
-        span = scope.spans.get(here.line, range(here.line, here.line + 1))
         if event is Event.LINE:
-            candidates: Iterable[int] = [*scope.flow.get(here.line, ()), *scope.handlers.get(here.line, ()), *span]
+            on, caught = here.scope.flow.get(here.line, ()), here.scope.handlers.get(here.line, ())
+            later = [*caught, *on] if here.event is Event.EXCEPTION else [*on, *caught]
+            candidates = [*self._others(here), *later, here.line]
         else:
-            candidates = [here.line, *span]
-        for line in candidates:
-            if self._reads(line, text):
-                return line
-        return self._nearest(scope.spans, here.line, text) or self._nearest(range(1, len(self._lines) + 1), here.line, text)
+            candidates = [here.line, *self._others(here)]
+        everywhere = range(1, len(self._lines) + 1)
+        return (
+            self._first(candidates, text)
+            or self._nearest(here.scope.spans, here.line, text)
+            or self._nearest(everywhere, here.line, text)
+        )
+
+    def _others(self, here: _Place) -> list[int]:
+        """The other physical lines of the statement, those to come first."""
+        span = here.scope.spans.get(here.line, range(0))
+        return [*range(here.line + 1, span.stop), *range(span.start, here.line)]
+
+    def _first(self, lines: Iterable[int], text: str) -> int:
+        return next((line for line in lines if self._reads(line, text)), GHOST)
 
     def _reads(self, line: int, text: str) -> bool:
         return 0 < line <= len(self._lines) and self._lines[line - 1] == text

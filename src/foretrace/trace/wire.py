@@ -51,6 +51,9 @@ _NAMES = "|".join(re.escape(token.value[2:-2]) for token in Token)
 _LITERAL = re.compile(rf"<(\\*)\|({_NAMES})\|>")
 _ESCAPED = re.compile(rf"<\\(\\*)\|({_NAMES})\|>")
 _SPECIAL = re.compile(rf"(<\|(?:{_NAMES})\|>)")
+_MARKED = re.compile(re.escape(START_MARKER) + r"\\*$")
+_DOTS = re.compile(r"\.{2,}")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 # ---------------------------------------------------------------------------------------------------
@@ -58,8 +61,14 @@ _SPECIAL = re.compile(rf"(<\|(?:{_NAMES})\|>)")
 
 
 def context_with_marker(source: str, entry_line: int) -> str:
-    """`source` with the start marker at the end of line `entry_line` (1-based)."""
+    """`source` with the start marker at the end of line `entry_line` (1-based).
+
+    Another line that ends with the marker already gets a backslash there, and one that has backslashes one more.
+    """
     lines = source.split("\n")
+    if not 0 < entry_line <= len(lines):
+        raise FormatError(f"the entry function is said to start at line {entry_line}, the source has {len(lines)} lines")
+    lines = [line + "\\" if _MARKED.search(line) and i != entry_line else line for i, line in enumerate(lines, 1)]
     lines[entry_line - 1] += START_MARKER
     return "\n".join(lines)
 
@@ -85,8 +94,9 @@ def frame_segments(frames: Iterable[Frame]) -> Iterator[list[Segment]]:
                 scopes.append(None)
             elif not scopes:
                 raise FormatError("a line frame stands outside any call; the first frame of a trace must be a call")
-            shown = _diff(frame.state, scopes[-1])
-            scopes[-1] = frame.state
+            state = _dotted(frame.state)
+            shown = _diff(state, scopes[-1])
+            scopes[-1] = state
             yield [token, _dump(shown), Token.ACTION_SEP, code, Token.FRAME_SEP]
         else:
             yield [token, Token.ACTION_SEP, code, Token.ARG_SEP, _dump(frame.value or ""), Token.FRAME_SEP]
@@ -125,8 +135,14 @@ def _diff(state: dict[str, str], previous: dict[str, str] | None) -> dict[str, s
     return {name: UNCHANGED if previous.get(name) == text else text for name, text in state.items()}
 
 
+def _dotted(state: dict[str, str]) -> dict[str, str]:
+    """A text of two or more dots, which only a user's own `__repr__` makes, gets one more: it is not `".."`."""
+    return {name: text + "." if _DOTS.fullmatch(text) else text for name, text in state.items()}
+
+
 def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    """JSON, in UTF-8 but for lone surrogates, which UTF-8 lacks: they are escaped."""
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):x}", json.dumps(value, ensure_ascii=False))
 
 
 # ---------------------------------------------------------------------------------------------------
@@ -173,14 +189,18 @@ def from_segments(segments: Sequence[Segment], header: Header | None = None) -> 
             frame = []
     if frame:
         raise FormatError(f"frame {len(parser.frames)} is cut off: it is not ended by <|frame_sep|>")
-    frames = parser.finish()
+    frames = parser.finish(ended)
     if not frames:
         raise FormatError("the trace has no frames")
-    outcome = Outcome.TRUNCATED
-    if ended:
-        outcome = Outcome.RAISED if frames[-1].event is Event.EXCEPTION else Outcome.RETURNED
+    outcome, detail = Outcome.TRUNCATED, header.detail
+    if ended and parser.depth == 0:
+        outcome = Outcome.RETURNED
+    elif ended and parser.depth == 1 and frames[-1].event is Event.EXCEPTION:
+        outcome = Outcome.RAISED
+    elif ended:
+        detail = "format: the text ends before the entry function is left"
     entry = header.entry or frames[0].function
-    return Trace(replace(header, source=source, entry=entry, outcome=outcome), frames)
+    return Trace(replace(header, source=source, entry=entry, outcome=outcome, detail=detail), frames)
 
 
 def split_context(context: str) -> tuple[str, int]:
@@ -191,23 +211,31 @@ def split_context(context: str) -> tuple[str, int]:
 
     """
     lines = context.split("\n")
-    for i, line in enumerate(lines):
-        if line.endswith(START_MARKER):
-            lines[i] = line[: -len(START_MARKER)]
-            return "\n".join(lines), i + 1
-    raise FormatError(f"no line of the context ends with the start marker {START_MARKER.strip()!r}")
+    marked = next((i for i, line in enumerate(lines) if line.endswith(START_MARKER)), None)
+    if marked is None:
+        raise FormatError(f"no line of the context ends with the start marker {START_MARKER.strip()!r}")
+    entry = lines[marked].removesuffix(START_MARKER)
+    lines = [line[:-1] if _MARKED.search(line) and line.endswith("\\") else line for line in lines]
+    lines[marked] = entry
+    return "\n".join(lines), marked + 1
+
+
+def _undotted(text: str) -> str:
+    """The inverse of `_dotted`, for one text."""
+    return text[:-1] if _DOTS.fullmatch(text) and text != UNCHANGED else text
 
 
 class FrameParser:
     """Turns segments into frames one by one; resolves `".."` and places lines by control flow.
 
-    The wire does not say whether an exception left its scope: it did if the next frame is again an exception
-    (interpreters write a line frame before anything else happens in a handler), or if there is no next frame.
+    The wire does not say whether an exception left its scope. It did unless the next frame is a line of a handler:
+    interpreters write a line frame before anything else happens in one.
     """
 
     def __init__(self, source: str, entry_line: int) -> None:
         self.frames: list[Frame] = []
         self._placer = LinePlacer(source, entry_line)
+        self._lines = frozenset(source.split("\n"))
         self._scopes: list[dict[str, str] | None] = []
 
     def feed(self, segments: Sequence[Segment]) -> Frame:
@@ -218,10 +246,12 @@ class FrameParser:
 
         """
         event, locals_text, source, value_text = self._shape(segments)
-        if event is Event.EXCEPTION and self.frames and self.frames[-1].event is Event.EXCEPTION:
+        if self.frames and self.frames[-1].event is Event.EXCEPTION and self._went_on(event, source):
             self._unwind()
-        if event is not Event.CALL and not self._scopes:
-            raise self._error(f"a {event} frame stands after the entry function was left")
+        starts = event is Event.CALL and (not self.frames or self._placer.suspended)
+        if not self._scopes and not starts:
+            where = "after the entry function was left" if self.frames else "before the first call"
+            raise self._error(f"a {event} frame stands {where}")
         if event is Event.CALL:
             self._scopes.append(None)
         depth = len(self._scopes) - 1
@@ -234,9 +264,9 @@ class FrameParser:
             self._leave()
         return frame
 
-    def finish(self) -> tuple[Frame, ...]:
-        """All frames; a last exception is marked as having left its scope."""
-        if self.frames and self.frames[-1].event is Event.EXCEPTION:
+    def finish(self, ended: bool = True) -> tuple[Frame, ...]:
+        """All frames; if the trace has ended, a last exception is marked as having left its scope."""
+        if ended and self.frames and self.frames[-1].event is Event.EXCEPTION:
             self.frames[-1] = replace(self.frames[-1], unwind=True)
         return tuple(self.frames)
 
@@ -244,6 +274,12 @@ class FrameParser:
     def depth(self) -> int:
         """How many scopes are open; 0 once the entry function returned."""
         return len(self._scopes)
+
+    def _went_on(self, event: Event, source: str) -> bool:
+        """Whether the last frame's exception left its scope, seen from the frame that follows."""
+        if event is Event.LINE:
+            return not self._placer.catches(source)
+        return event is Event.EXCEPTION or self.depth > 1
 
     def _unwind(self) -> None:
         self.frames[-1] = replace(self.frames[-1], unwind=True)
@@ -280,7 +316,8 @@ class FrameParser:
     def _source(self, text: str) -> str:
         if not text.endswith("\n"):
             raise self._error("the source line does not end with a newline")
-        return text[:-1].removesuffix(START_MARKER)
+        line = text[:-1]
+        return line if line in self._lines else line.removesuffix(START_MARKER)
 
     def _resolve(self, text: str) -> dict[str, str]:
         """The full state of a frame. `..` stands for the value in the previous frame of the same scope."""
@@ -292,7 +329,7 @@ class FrameParser:
             raise self._error("the locals are not a JSON object of strings")
         previous = self._scopes[-1]
         base = previous if previous is not None else {}
-        state = {name: base.get(name, now) if now == UNCHANGED else now for name, now in shown.items()}
+        state = {name: base.get(name, now) if now == UNCHANGED else _undotted(now) for name, now in shown.items()}
         self._scopes[-1] = state
         return state
 
