@@ -1,7 +1,7 @@
 """The embedded engine: the transformer's forward pass in NumPy, with a KV cache. No torch.
 
-Why NumPy: `docs/engine.md` has the measurements. Single prompts meet the budget, batches share every matrix product, and
-there is nothing to compile. B sequences, T new tokens, H query heads, K key heads, C head_dim, S cached positions.
+Measured in `docs/engine.md`: it is simple and needs no compiler; batches share every matrix product, and
+it is not yet as fast as it must be. B sequences, T new tokens, H query heads, K key heads, C head_dim, S cached positions.
 
     engine = EmbeddedEngine(load_checkpoint(folder), name="tiny")
 """
