@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # On Linux, plain torch from PyPI may bring CUDA libraries; name another build here, such as TORCH=torch==2.11.0
 TORCH ?= torch==2.13.0
+# What an installation depends on besides Python files, which it reads in place
+INSTALLED := pyproject.toml setup.py $(wildcard src/foretrace/*/*.c src/foretrace/*/*.h)
 
 .PHONY: help demo test lint format train clean
 
@@ -31,11 +33,11 @@ train: $(VENV)/dev  ## train the packaged checkpoint's recipe from scratch (hour
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/core: pyproject.toml | $(BIN)/python
+$(VENV)/core: $(INSTALLED) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	touch $@
 
-$(VENV)/dev: pyproject.toml | $(BIN)/python
+$(VENV)/dev: $(INSTALLED) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,train]"
 	touch $(VENV)/core $@

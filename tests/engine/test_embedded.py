@@ -1,5 +1,6 @@
-"""The embedded engine against the torch model: same logits, cached or not, alone or in a batch."""
+"""The embedded engine, by NumPy and by the C kernel, against the torch model: cached or not, alone or in a batch."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,10 @@ import pytest
 
 from foretrace.data.tokenizer import Tokenizer
 from foretrace.engine.embedded import EmbeddedEngine
+from foretrace.engine.forward import Forward, NumpyForward
+from foretrace.engine.kernel import KernelForward, best_forward, library
 from foretrace.errors import UsageError
-from foretrace.model.checkpoint import expected_shapes, load_checkpoint, save_checkpoint
+from foretrace.model.checkpoint import Checkpoint, expected_shapes, load_checkpoint, save_checkpoint
 from foretrace.model.config import ModelConfig
 
 TOKENIZER = Tokenizer.train([], vocab_size=700)
@@ -19,38 +22,76 @@ CONFIG = ModelConfig(
     num_hidden_layers=5,
     num_attention_heads=4,
     num_key_value_heads=2,
-    head_dim=8,
+    head_dim=32,
     max_position_embeddings=128,
     sliding_window=6,
 )
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> EmbeddedEngine:
-    rng = np.random.default_rng(0)
-    weights = {n: rng.normal(0, 0.3, s).astype(np.float32) for n, s in expected_shapes(CONFIG).items()}
-    folder = tmp_path_factory.mktemp("checkpoint")
-    save_checkpoint(folder, CONFIG, weights, TOKENIZER)
-    return EmbeddedEngine(load_checkpoint(folder), "random")
+def forward_of(name: str, checkpoint: Checkpoint) -> Forward:
+    if name == "numpy":
+        return NumpyForward(checkpoint.config, checkpoint.weights)
+    kernel = library()
+    if kernel is None:
+        pytest.skip("this installation has no C kernel")
+    return KernelForward(kernel, checkpoint.config, checkpoint.weights)
+
+
+def random_checkpoint(folder: Path, config: ModelConfig = CONFIG, seed: int = 0) -> Checkpoint:
+    rng = np.random.default_rng(seed)
+    shapes = expected_shapes(config).items()
+    save_checkpoint(folder, config, {n: rng.normal(0, 0.3, s).astype(np.float32) for n, s in shapes}, TOKENIZER)
+    return load_checkpoint(folder)
+
+
+@pytest.fixture(scope="module", params=["numpy", "kernel"])
+def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> EmbeddedEngine:
+    checkpoint = random_checkpoint(tmp_path_factory.mktemp("checkpoint"))
+    return EmbeddedEngine(checkpoint, "random", forward_of(request.param, checkpoint))
 
 
 def sequence(length: int, seed: int = 1) -> list[int]:
     return np.random.default_rng(seed).integers(0, CONFIG.vocab_size, length).tolist()
 
 
-def test_logits_equal_the_torch_model(engine: EmbeddedEngine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["numpy", "kernel"])
+def test_logits_equal_the_torch_model(name: str, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from foretrace.model.transformer import CausalLM, Documents
 
-    rng = np.random.default_rng(5)
-    weights = {n: rng.normal(0, 0.3, s).astype(np.float16).astype(np.float32) for n, s in expected_shapes(CONFIG).items()}
-    save_checkpoint(tmp_path, CONFIG, weights, TOKENIZER)
+    checkpoint = random_checkpoint(tmp_path, seed=5)
     model = CausalLM(CONFIG)
-    model.load_state_dict({n: torch.from_numpy(w) for n, w in weights.items()})
-    ids = sequence(50)  # well past the window
+    model.load_state_dict({n: torch.from_numpy(w) for n, w in checkpoint.weights.items()})
+    ids = sequence(100)  # well past the window, and more rows than the kernel takes at once
     with torch.no_grad():
-        reference = model(torch.tensor(ids), Documents.of((50,))).numpy()
-    np.testing.assert_allclose(EmbeddedEngine(load_checkpoint(tmp_path), "x").logits(ids), reference, atol=1e-3)
+        reference = model(torch.tensor(ids), Documents.of((100,))).numpy()
+    engine = EmbeddedEngine(checkpoint, "x", forward_of(name, checkpoint))
+    np.testing.assert_allclose(engine.logits(ids), reference, atol=1e-3)
+
+
+def test_room_for_positions_grows_without_loss(tmp_path: Path) -> None:
+    config = replace(CONFIG, max_position_embeddings=700)
+    checkpoint = random_checkpoint(tmp_path, config)
+    ids = sequence(600)  # more than twice what a new cache holds
+    by_kernel = EmbeddedEngine(checkpoint, "x", forward_of("kernel", checkpoint))
+    by_numpy = EmbeddedEngine(checkpoint, "x", forward_of("numpy", checkpoint))
+    np.testing.assert_allclose(by_kernel.logits(ids), by_numpy.logits(ids), atol=1e-3)
+    [generation] = by_kernel.generate([ids[:250]], max_tokens=300)
+    best, _ = by_kernel.predict_next(ids[:250] + generation.tokens)
+    assert generation.tokens == best[249:549].tolist()
+
+
+def test_a_shape_that_the_kernel_does_not_take_falls_back(tmp_path: Path) -> None:
+    checkpoint = random_checkpoint(tmp_path, replace(CONFIG, head_dim=8))
+    assert isinstance(best_forward(checkpoint.config, checkpoint.weights), NumpyForward)
+
+
+def test_tokens_outside_the_vocabulary_never_reach_the_kernel(tmp_path: Path) -> None:
+    checkpoint = random_checkpoint(tmp_path)
+    engine = EmbeddedEngine(checkpoint, "x", forward_of("kernel", checkpoint))
+    for bad in (-1, CONFIG.vocab_size):
+        with pytest.raises(IndexError, match="out of range"):
+            engine.logits([1, bad])
 
 
 def test_cached_decoding_equals_one_pass(engine: EmbeddedEngine) -> None:

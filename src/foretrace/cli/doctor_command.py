@@ -43,7 +43,7 @@ def checks() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "foretrace", lambda: f"{__version__} in {Path(__file__).parents[1]}"
     yield "python", lambda: f"{platform.python_version()} on {system}, {sys.executable}"
     yield "processor", _processor
-    yield "compiler", lambda: shutil.which("cc") or "none found; nothing here needs one to run"
+    yield "compiler", lambda: shutil.which("cc") or "none found; only installation uses one, for speed"
     yield "recorder", _recorder
     yield "model tiny", _checkpoint
     yield "prediction", _prediction
@@ -84,11 +84,13 @@ def _checkpoint() -> str:
 
 def _prediction() -> str:
     from foretrace.engine import load, predict
+    from foretrace.engine.kernel import library
 
     engine = load("tiny")
     started = time.perf_counter()
     trace = predict(engine, PROGRAM, "f", "'abcd'", max_tokens=512)
-    return f"{len(trace)} steps in {time.perf_counter() - started:.2f} s"
+    kernel = "C kernel" if library() else "NumPy: the C kernel was not built, so this is slower; reinstall with a C compiler"
+    return f"{len(trace)} steps in {time.perf_counter() - started:.2f} s ({kernel})"
 
 
 def _torch() -> str:

@@ -1,4 +1,6 @@
-"""Choosing a token from logits, reproducibly whatever the batch."""
+"""Choosing tokens from logits, reproducibly whatever the batch."""
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +12,13 @@ class Sampler:
     def __init__(self, temperature: float, top_p: float, seed: int) -> None:
         self.temperature, self.top_p, self.seed = temperature, top_p, seed
 
-    def choose(self, logits: NDArray[np.float32], sequence: int, position: int) -> int:
-        """The next token of a sequence. logits: (vocab_size,)."""
+    def choose(self, logits: NDArray[np.float32], sequences: Sequence[int], positions: Sequence[int]) -> NDArray[np.int64]:
+        """The next token (B,) of each sequence, of which `positions` tokens exist. logits: (B, vocab_size)."""
         if self.temperature <= 0:
-            return int(logits.argmax())
+            return np.asarray(logits.argmax(-1), dtype=np.int64)
+        return np.array([self._sample(*row) for row in zip(logits, sequences, positions, strict=True)], dtype=np.int64)
+
+    def _sample(self, logits: NDArray[np.float32], sequence: int, position: int) -> int:
         scaled = logits.astype(np.float64) / self.temperature
         probabilities = np.exp(scaled - scaled.max())
         probabilities /= probabilities.sum()
