@@ -20,6 +20,7 @@ from foretrace.corpus.idioms import GUARDS, HELPERS, LOOPS, SIMPLE
 from foretrace.corpus.layout import Layout
 from foretrace.corpus.literals import Literals
 from foretrace.corpus.names import Names
+from foretrace.corpus.popularity import Pool
 from foretrace.corpus.values import Values, literal
 
 _HOLE = re.compile(r"«([^»]*)»")
@@ -48,6 +49,10 @@ _LOCAL_KINDS = {
     "intofstr": "word", "anyexpr": "elem",
 }  # fmt: skip
 _ATTEMPTS = 6
+_EXPRESSIONS = {kind: Pool(productions) for kind, productions in EXPRESSIONS.items()}
+_LOCAL_EXPRESSIONS = {word: Pool(productions) for word, productions in LOCAL_EXPRESSIONS.items()}
+_SIMPLE, _GUARDS, _LOOPS = Pool(SIMPLE), Pool(GUARDS), Pool(LOOPS)
+_INNER = Pool(s for s in SIMPLE if "«!" in s)
 
 
 class Unusable(Exception):
@@ -126,7 +131,7 @@ class _Writer:
 
     def _parameters(self) -> list[Any]:
         rng = self.rng
-        count = rng.choices((1, 2, 3, 4), (46, 36, 14, 4))[0]
+        count = rng.choices((1, 2, 3, 4), (44, 42, 12, 2))[0]
         kinds = rng.choices(list(_PARAMETERS), list(_PARAMETERS.values()), k=count)
         if count > 1 and kinds[0] == "word":
             kinds[0] = "str"
@@ -165,27 +170,27 @@ class _Writer:
         rng = self.rng
         plan = rng.random()
         lines: list[str] = []
-        if plan < 0.34:  # a few straight lines
-            lines += self._statements(SIMPLE, rng.choice((0, 1, 1, 2, 2, 3)))
-        elif plan < 0.44:
-            lines += self._statements(GUARDS, rng.choice((1, 1, 2)))
-            lines += self._statements(SIMPLE, rng.choice((0, 0, 1)))
-        elif plan < 0.86:
-            lines += self._statements(SIMPLE, rng.choice((0, 0, 0, 1, 1, 2)))
-            lines += self._statements(LOOPS, 1)
-            lines += self._statements(SIMPLE, rng.choice((0, 0, 0, 1)))
+        if plan < 0.5:  # a few straight lines: many programs for few tokens
+            lines += self._statements(_SIMPLE, rng.choice((0, 0, 1, 1, 1, 2, 2, 3)))
+        elif plan < 0.6:
+            lines += self._statements(_GUARDS, rng.choice((1, 1, 2)))
+            lines += self._statements(_SIMPLE, rng.choice((0, 0, 1)))
+        elif plan < 0.93:
+            lines += self._statements(_SIMPLE, rng.choice((0, 0, 0, 1, 1, 2)))
+            lines += self._statements(_LOOPS, 1)
+            lines += self._statements(_SIMPLE, rng.choice((0, 0, 0, 1)))
         else:
-            for pool in rng.choices((SIMPLE, LOOPS, GUARDS), (4, 4, 2), k=rng.choice((2, 3, 3, 4))):
+            for pool in rng.choices((_SIMPLE, _LOOPS, _GUARDS), (4, 4, 2), k=rng.choice((2, 3, 3, 4))):
                 lines += self._statements(pool, 1)
         return "\n".join([*lines, f"return {self._returned()}"])
 
-    def _statements(self, pool: list[str], count: int) -> list[str]:
+    def _statements(self, pool: Pool, count: int) -> list[str]:
         made: list[str] = []
         for _ in range(12 * count):
             if len(made) == count:
                 break
             try:
-                made.append(self._expand(self.rng.choice(pool), {}, 0))
+                made.append(self._expand(pool.draw(self.rng), {}, 0))
             except Unusable:
                 continue
         return made
@@ -304,23 +309,23 @@ class _Writer:
         local = _Variable(names[key], "str" if kind == "char" else kind, fixed=True)
         size = len(self.variables)
         self.variables.append(local)
-        made = self._statements([s for s in SIMPLE if "«!" in s], 1)
+        made = self._statements(_INNER, 1)
         self.variables = [v for v in self.variables[: size + 1] if v is not local]
         indent = " " * (len("".join(before)) - "".join(before).rfind("\n") - 1)
         return (made[0] if made else "pass").replace("\n", "\n" + indent)
 
     def _local(self, word: str, name: str, depth: int) -> str:
-        pool = LOCAL_EXPRESSIONS[word]
+        pool = _LOCAL_EXPRESSIONS[word]
         for _ in range(8):
-            production = self.rng.choice(pool)
+            production = pool.draw(self.rng)
             if depth < 3 or "cond" not in production:
                 return self._expand(production, {"x": name}, depth + 1)
-        return self._expand(pool[0], {"x": name}, depth + 1)
+        return self._expand(pool.productions[0], {"x": name}, depth + 1)
 
     def _expression(self, kind: str, names: dict[str, str], depth: int) -> str:
-        pool = EXPRESSIONS[kind]
+        pool = _EXPRESSIONS[kind]
         for _ in range(10):
-            production = self.rng.choice(pool)
+            production = pool.draw(self.rng)
             if depth > 1 and production.count("«") > 2:
                 continue
             try:

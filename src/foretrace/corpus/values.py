@@ -165,7 +165,7 @@ class Values:
         return self.rng.random() < 0.5
 
     def _char(self) -> str:
-        return self.rng.choice(self.rng.choice((_LOWER, _LOWER, _MIXED, string.digits, _PUNCTUATION)))
+        return self.rng.choice(self.rng.choice((_LOWER, _LOWER, _LOWER, _MIXED, string.digits, _PUNCTUATION)))
 
     def _word(self) -> str:
         rng = self.rng
@@ -185,21 +185,23 @@ class Values:
         roll = rng.random()
         if roll < 0.04:
             return ""
-        if roll < 0.30:
-            return self._letters(rng.choice((_LOWER, _LOWER, _LOWER[:6], "abc")), 1, 16)
-        if roll < 0.44:
-            return self._letters(rng.choice((_MIXED, string.ascii_uppercase, _MIXED + "  ")), 2, 18)
-        if roll < 0.54:
-            return self._letters(rng.choice((string.digits, "01", _LOWER + string.digits, _MIXED + string.digits)), 1, 14)
-        if roll < 0.64:
-            return self._letters(_LOWER + _PUNCTUATION + string.digits, 2, 16)
-        if roll < 0.70:
-            return self._letters(_PUNCTUATION, 1, 10)
+        if roll < 0.40:
+            return self._letters(rng.choice((_LOWER, _LOWER, _LOWER, _LOWER[:6], "abc")), 1, 12)
+        if roll < 0.50:
+            return self._letters(rng.choice((_MIXED, string.ascii_uppercase, _MIXED + "  ")), 2, 14)
+        if roll < 0.58:
+            return self._letters(rng.choice((string.digits, "01", _LOWER + string.digits, _MIXED + string.digits)), 1, 12)
+        if roll < 0.63:
+            return self._letters(_LOWER + _PUNCTUATION + string.digits, 2, 12)
+        if roll < 0.65:
+            return self._letters(_PUNCTUATION, 1, 8)
         if roll < 0.95:
             return self._phrase()
-        if roll < 0.985:
-            return self._letters(_LOWER[:4] + " \n\t\r", 3, 14)
-        return self._letters("äöüßéñçøабвπλ中文字" + _LOWER[:6], 2, 10)
+        if roll < 0.97:
+            return self._letters(_LOWER, 16, 48)
+        if roll < 0.992:
+            return self._letters(_LOWER[:4] + " \n\t\r", 3, 12)
+        return self._letters("äöüßéñçøабвπλ中文字" + _LOWER[:6], 2, 8)
 
     def _letters(self, alphabet: str, low: int, high: int) -> str:
         rng = self.rng
@@ -226,7 +228,10 @@ class Values:
 
     def _length(self) -> int:
         rng = self.rng
-        return 0 if rng.random() < 0.06 else min(rng.randint(1, 6), rng.randint(1, 10))
+        roll = rng.random()
+        if roll < 0.09:
+            return 0 if roll < 0.06 else rng.randint(7, 14)
+        return min(rng.randint(1, 6), rng.randint(1, 10))
 
     def _listint(self) -> list[int]:
         rng = self.rng

@@ -44,7 +44,7 @@ class RMSNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x: (..., D) -> the same shape and dtype."""
-        return F.rms_norm(x, self.weight.shape, self.weight.to(x.dtype), self.eps)
+        return F.rms_norm(x, self.weight.shape, self.weight, self.eps)
 
 
 def rotary_tables(config: ModelConfig, positions: Tensor) -> tuple[Tensor, Tensor]:
@@ -79,7 +79,7 @@ class Attention(nn.Module):
         weight = torch.cat([self.q_proj.weight, self.k_proj.weight, self.v_proj.weight])
         qkv = F.linear(x, weight).view(x.shape[0], -1, self.head_dim).transpose(0, 1)
         q, k, v = torch.split(qkv, [self.heads, self.kv_heads, self.kv_heads])
-        return rotate(q, cos, sin), rotate(k, cos, sin), v
+        return rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype), v
 
 
 class MLP(nn.Module):
@@ -163,9 +163,6 @@ class CausalLM(nn.Module):
         """The last normalised hidden states: (N, D)."""
         rotary = rotary_tables(self.config, documents.positions)
         x = self.model.embed_tokens(tokens)
-        if torch.is_autocast_enabled(x.device.type):
-            dtype = torch.get_autocast_dtype(x.device.type)
-            x, rotary = x.to(dtype), (rotary[0].to(dtype), rotary[1].to(dtype))
         for layer in self.model.layers:
             x = layer(x, rotary, documents.lengths)
         out: Tensor = self.model.norm(x)
