@@ -1,6 +1,7 @@
 """How a program is laid out: indentation, hints, comments, blank lines. One habit a program."""
 
 import random
+import re
 
 _HINTS = {
     "str": "str", "int": "int", "listint": "list[int]", "liststr": "list[str]", "dictsi": "dict[str, int]", "dictss": "dict[str, str]",
@@ -30,6 +31,7 @@ class Layout:
         self.comments = rng.random() < 0.06
         self.docstring = rng.random() < 0.03
         self.blank = rng.random() < 0.08
+        self.tight = rng.random() < 0.12
 
     def function(self, name: str, parameters: list[tuple[str, str]], body: str) -> str:
         """A function definition with its body, indented by four."""
@@ -46,6 +48,8 @@ class Layout:
 
     def finish(self, source: str) -> str:
         """The program's own indentation, applied to source indented by four."""
+        if self.tight:
+            source = re.sub(r"for (\w+), (\w+) in", r"for \1,\2 in", source)
         if self.indent == "    ":
             return source
         lines = []

@@ -318,12 +318,8 @@ RESERVED = frozenset(
         "chr",
         "ord",
         "isinstance",
-        "type",
         "round",
         "divmod",
-        "print",
-        "iter",
-        "next",
     ]
 )
 
@@ -358,11 +354,18 @@ class Names:
 
 
 _RESULT_LIST = _RESULT.split()
+_METHODS_AND_BUILTINS = (
+    "lower upper index count replace sort items values keys split title format strip find pop copy join append remove insert "
+    "reverse update get add start end center encode type input id next iter object bytes slice hash file print self"
+).split()
+"""Words that mean something else elsewhere in a program: people name variables so all the same."""
 _LISTS = {kind: text.split() for kind, text in _BY_TYPE.items()}
 
 
 def _uncommon(rng: random.Random) -> str:
     roll = rng.random()
+    if roll < 0.07:
+        return rng.choice(_METHODS_AND_BUILTINS)
     if roll < 0.25:
         return rng.choice(_WORDS)
     if roll < 0.5:
