@@ -354,11 +354,12 @@ class Names:
 
 
 _RESULT_LIST = _RESULT.split()
-_METHODS_AND_BUILTINS = (
+_ELSEWHERE = (
     "lower upper index count replace sort items values keys split title format strip find pop copy join append remove insert "
     "reverse update get add start end center encode type input id next iter object bytes slice hash file print self"
-).split()
+)
 """Words that mean something else elsewhere in a program: people name variables so all the same."""
+_METHODS_AND_BUILTINS = _ELSEWHERE.split()
 _LISTS = {kind: text.split() for kind, text in _BY_TYPE.items()}
 
 
