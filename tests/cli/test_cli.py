@@ -113,6 +113,17 @@ def test_a_users_error_is_a_message_and_a_code(program: Path, arguments: list[st
     assert result.returncode == code
 
 
+def test_an_error_is_json_too_where_json_was_asked_for(program: Path) -> None:
+    ended = foretrace("record", f"{program}::missing", "--json")
+    assert ended.returncode == 2
+    assert json.loads(ended.stdout) == {
+        "v": 1,
+        "error": "UsageError",
+        "message": ended.stderr.removeprefix("error: ").rstrip("\n"),
+        "exit_code": 2,
+    }
+
+
 def test_source_that_does_not_parse(tmp_path: Path) -> None:
     file = tmp_path / "broken.py"
     file.write_text("x = 1\ndef f(:\n")

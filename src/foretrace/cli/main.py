@@ -51,6 +51,7 @@ class LazyGroup(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggests a command for a misspelt one."""
+        ctx.meta["json"] = "--json" in args
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             from difflib import get_close_matches
 
@@ -64,13 +65,17 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except ForetraceError as error:
-            message, code = str(error), error.exit_code
+            kind, message, code = type(error).__name__, str(error), error.exit_code
             if ctx.params["debug"]:
                 raise
         except OSError as error:
-            message, code = f"cannot use {error.filename}: {error.strerror}", ForetraceError.exit_code
+            kind, message, code = "OSError", f"cannot use {error.filename}: {error.strerror}", ForetraceError.exit_code
             if ctx.params["debug"] or error.filename is None:
                 raise
+        if ctx.meta.get("json"):
+            from foretrace.cli.options import write_json
+
+            write_json({"v": 1, "error": kind, "message": message, "exit_code": code})
         click.echo(f"error: {message}", err=True)
         raise click.exceptions.Exit(code)
 
