@@ -168,19 +168,21 @@ def what_the_wire_says(trace: Trace) -> list[Frame]:
 def test_hard_programs_come_back_frame_by_frame(source: str) -> None:
     trace = record_program(source, "f", "")
     assert len(trace) > 20
-    assert what_the_wire_says(from_segments(to_segments(trace))) == what_the_wire_says(trace)
+    assert what_the_wire_says(from_segments(to_segments(trace), trace.header)) == what_the_wire_says(trace)
 
 
 def test_interleaved_tasks_come_back_frame_by_frame() -> None:
     trace = record_program(TASKS, "f", "")
     assert sum(frame.function == "step" for frame in trace.frames) > 6
-    assert what_the_wire_says(from_segments(to_segments(trace))) == what_the_wire_says(trace)
+    assert what_the_wire_says(from_segments(to_segments(trace), trace.header)) == what_the_wire_says(trace)
 
 
 def test_synthesised_programs_come_back_frame_by_frame() -> None:
     for program in islice(programs(20), 60):
         trace = record_program(program.source, program.entry, program.arguments)
-        assert what_the_wire_says(from_segments(to_segments(trace))) == what_the_wire_says(trace), program.source
+        assert what_the_wire_says(from_segments(to_segments(trace), trace.header)) == what_the_wire_says(trace), (
+            program.source
+        )
 
 
 def test_qualified_names_are_those_of_python() -> None:

@@ -51,6 +51,8 @@ class _Activation:
 
     raised: str = ""
     """Text of the last exception seen in it."""
+    unwinding: bool = False
+    """Whether the last event was an exception."""
     frame: int = -1
     """Index of that exception's frame in the trace, -1 if none was written."""
 
@@ -161,6 +163,7 @@ class Recorder:
         if activation is None:
             return self._step
         if event == "line":
+            activation.unwinding = False
             self._emit(Event.LINE, frame, locals=self._locals(frame))
         elif event == "exception":
             self._exception(frame, argument, activation)
@@ -170,7 +173,7 @@ class Recorder:
 
     def _exception(self, frame: types.FrameType, argument: Any, activation: _Activation) -> None:
         kind, value, _ = argument
-        activation.raised = self._error(kind, value)
+        activation.raised, activation.unwinding = self._error(kind, value), True
         if not issubclass(kind, _NOISE) or self._line(frame).lstrip().startswith("raise"):
             activation.frame = len(self.frames)
             self._emit(Event.EXCEPTION, frame, value=activation.raised)
@@ -182,7 +185,7 @@ class Recorder:
         instruction = _instruction(frame.f_code, frame.f_lasti)
         if instruction.startswith("RETURN"):
             self._emit(Event.RETURN, frame, value=self.renderer.render(value))
-        elif instruction in _SUSPENDING:
+        elif instruction in _SUSPENDING or (instruction == "RESUME" and not activation.unwinding):  # RESUME: from 3.13 on
             self._suspended.add(key)
             self._emit(Event.RETURN, frame, value=self.renderer.render(value), suspended=True)
         elif activation.frame == len(self.frames) - 1 and activation.frame >= 0:

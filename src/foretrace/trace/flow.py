@@ -47,6 +47,10 @@ class Scope:
     calls: dict[int, set[str]] = field(default_factory=dict)
     """Line to the last names of what its statement calls."""
     yields: set[int] = field(default_factory=set)
+    parameters: frozenset[str] = frozenset()
+    """Names that are bound when the scope is entered."""
+    targets: frozenset[str] = frozenset()
+    """Names of a comprehension that are not bound yet when it is entered."""
 
     def child(self, name: str, kind: str, entries: Iterable[int], def_line: int) -> "Scope":
         """Adds a scope that is defined in this one."""
@@ -240,6 +244,7 @@ class _Graph:
         start = self.link(range(first, last + 1), parts, after)
         kind = "class" if isinstance(node, ast.ClassDef) else "function"
         inner = self.scope.child(node.name, kind, range(first, node.lineno + 1), node.lineno)
+        inner.parameters = frozenset() if isinstance(node, ast.ClassDef) else _parameters(node.args)
         _Graph(inner).body(node.body)
         return start
 
@@ -307,13 +312,21 @@ def _yields(root: ast.AST) -> bool:
     return any(isinstance(node, (ast.Yield, ast.YieldFrom, ast.Await)) for node in _own(root))
 
 
+def _parameters(arguments: ast.arguments) -> frozenset[str]:
+    return frozenset(node.arg for node in ast.walk(arguments) if isinstance(node, ast.arg))
+
+
 def _nested(root: ast.AST, scope: Scope) -> None:
     """Adds the lambdas and comprehensions of an expression to `scope`."""
     for node in _own(root):
         if isinstance(node, ast.Lambda):
-            _inline(node, scope.child("<lambda>", "lambda", _lines(node), node.lineno), [node.body])
+            inner = scope.child("<lambda>", "lambda", _lines(node), node.lineno)
+            inner.parameters = _parameters(node.args)
+            _inline(node, inner, [node.body])
         elif isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
             inner = scope.child(_COMPREHENSIONS[type(node)], "comprehension", _lines(node), node.lineno)
+            names = (n for generator in node.generators for n in ast.walk(generator.target))
+            inner.targets = frozenset(n.id for n in names if isinstance(n, ast.Name))
             first, *rest = node.generators
             heads = [first.target, *first.ifs]
             for generator in rest:

@@ -9,7 +9,8 @@ search cannot.
     placer.place(Event.LINE, "    x += 1")       # (2, 'f')
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from foretrace.trace.flow import DEFINITION, Scope, scopes_of
@@ -32,18 +33,30 @@ class _Place:
 class LinePlacer:
     """Follows one execution through the source; keeps the stack of open scopes."""
 
-    def __init__(self, source: str, entry_line: int) -> None:
-        """`entry_line`: 1-based line of the entry function's `def`."""
+    def __init__(self, source: str, entry_line: int, python: str = "") -> None:
+        """Makes a placer.
+
+        Args:
+            entry_line: 1-based line of the entry function's `def`.
+            python: version that runs the source, such as `3.12.1`; without one, comprehensions are entered by calls.
+
+        """
         self._lines = source.split("\n")
         self._scopes = scopes_of(source)
+        minor = re.match(r"3\.(\d+)", python)
+        if minor and int(minor[1]) >= 12:  # PEP 709: only generator expressions are still entered
+            self._scopes = [s for s in self._scopes if s.kind != "comprehension" or s.name.endswith("<genexpr>")]
         self._entry_line = entry_line
         self._stack: list[_Place] = []
         self._suspended: list[tuple[Scope, int]] = []
 
-    def place(self, event: Event, source_line: str) -> tuple[int, str]:
-        """The 1-based number of a line (0: a ghost) and the qualified name of its function."""
+    def place(self, event: Event, source_line: str, names: Collection[str] | None = None) -> tuple[int, str]:
+        """The 1-based number of a line (0: a ghost) and the qualified name of its function.
+
+        `names`: the local names of a call frame, which tell a lambda from a comprehension on the same line.
+        """
         if event is Event.CALL:
-            scope, line = self._callee(source_line) if self._stack else self._entry(source_line)
+            scope, line = self._callee(source_line, names) if self._stack else self._entry(source_line)
             self._stack.append(_Place(scope, line or scope.def_line))
             return line, scope.name
         here = self._stack[-1]
@@ -81,13 +94,14 @@ class LinePlacer:
         scope = next(functions, self._scopes[0])
         return scope, self._nearest(range(1, len(self._lines) + 1), self._entry_line, text)
 
-    def _callee(self, text: str) -> tuple[Scope, int]:
+    def _callee(self, text: str, names: Collection[str] | None) -> tuple[Scope, int]:
         """The scope that a call frame enters: suspended at a yield before, or a new one."""
         caller = self._stack[-1]
         for scope, line in reversed(self._suspended):
             if self._reads(line, text):
                 return scope, line
         entries = [(s, n) for s in self._scopes[1:] for n in s.entries if self._reads(n, text)]
+        entries = [entry for entry in entries if _can_start_with(entry[0], names)] or entries
         if entries:
             scope, line = min(entries, key=lambda entry: self._rank(caller, entry[0], entry[1]))
             if scope.kind == "comprehension":
@@ -147,3 +161,8 @@ class LinePlacer:
         """The matching line nearest to `origin`, those after it first; 0 if none matches."""
         matching = [n for n in lines if self._reads(n, text)]
         return min(matching, key=lambda n: (abs(n - origin), n < origin), default=GHOST)
+
+
+def _can_start_with(scope: Scope, names: Collection[str] | None) -> bool:
+    """Whether a scope whose call frame shows `names` may be this one: parameters are bound, targets not yet."""
+    return names is None or (scope.parameters.issubset(names) and scope.targets.isdisjoint(names))

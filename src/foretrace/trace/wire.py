@@ -175,7 +175,7 @@ def from_segments(segments: Sequence[Segment], header: Header | None = None) -> 
     source, entry_line = split_context(head[2])
     if header is None:
         header = Header(source=source, entry="")
-    parser = FrameParser(source, entry_line)
+    parser = FrameParser(source, entry_line, header.python)
     ended = False
     rest = list(segments[4:])
     if rest and rest[-1] is Token.END_OF_TEXT:
@@ -232,9 +232,10 @@ class FrameParser:
     interpreters write a line frame before anything else happens in one.
     """
 
-    def __init__(self, source: str, entry_line: int) -> None:
+    def __init__(self, source: str, entry_line: int, python: str = "") -> None:
+        """`python`: version that the frames come from, if known."""
         self.frames: list[Frame] = []
-        self._placer = LinePlacer(source, entry_line)
+        self._placer = LinePlacer(source, entry_line, python)
         self._lines = frozenset(source.split("\n"))
         self._scopes: list[dict[str, str] | None] = []
 
@@ -255,8 +256,8 @@ class FrameParser:
         if event is Event.CALL:
             self._scopes.append(None)
         depth = len(self._scopes) - 1
-        line, function = self._placer.place(event, source)
         state = None if locals_text is None else self._resolve(locals_text)
+        line, function = self._placer.place(event, source, state)
         value = None if value_text is None else self._value(value_text)
         frame = Frame(event, function, depth, line, source, locals=state, value=value)
         self.frames.append(frame)
