@@ -8,7 +8,9 @@ larger than one chunk. `dense_reference` says what the result must be.
     out = attend(q, k, v, lengths=(3, 5), window=None)      # q: (H, 8, C), k and v: (K, 8, C) -> (H, 8, C)
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,21 +32,67 @@ def attend(q: Tensor, k: Tensor, v: Tensor, lengths: tuple[int, ...], window: in
         (H, N, C), dtype of `v`.
 
     """
-    groups = q.shape[0] // k.shape[0]
-    q = q * q.shape[-1] ** -0.5
-    k, v = (x.repeat_interleave(groups, dim=0) for x in (k, v))
-    chunks = []
+    out: Tensor = _Chunked.apply(q, k, v, lengths, window)  # type: ignore[no-untyped-call]
+    return out
+
+
+class _Chunked(torch.autograd.Function):
+    """The derivative is written out: autograd would fill a tensor of the whole stream for every chunk's slice.
+
+    The query heads that share a key head are laid end to end, G * n queries of one product, so that keys and values
+    are never repeated.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, q: Tensor, k: Tensor, v: Tensor, lengths: tuple[int, ...], window: int | None) -> Tensor:
+        out = torch.empty_like(q)
+        chunks = list(_chunks(lengths, window))
+        shares = []
+        for queries, keys in chunks:
+            scores = torch.bmm(_by_key_head(q, queries, k) * q.shape[-1] ** -0.5, k[:, keys].mT)
+            rows = queries.stop - queries.start
+            scores.unflatten(1, (-1, rows)).add_(_bias(rows, scores.shape[-1], window, q))
+            share = scores.softmax(dim=-1)
+            _put(out, queries, torch.bmm(share, v[:, keys]))
+            shares.append(share)
+        ctx.save_for_backward(q, k, v, *shares)
+        ctx.chunks = chunks
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        q, k, v, *shares = ctx.saved_tensors
+        grad_q, grad_k, grad_v = torch.empty_like(q), torch.zeros_like(k), torch.zeros_like(v)
+        scale = q.shape[-1] ** -0.5
+        for (queries, keys), share in zip(ctx.chunks, shares, strict=True):
+            grad = _by_key_head(grad_outputs[0], queries, k)
+            grad_v[:, keys].baddbmm_(share.mT, grad)
+            grad_share = torch.bmm(grad, v[:, keys].mT)
+            grad_scores = torch._softmax_backward_data(grad_share, share, -1, share.dtype).mul_(scale)
+            _put(grad_q, queries, torch.bmm(grad_scores, k[:, keys]))
+            grad_k[:, keys].baddbmm_(grad_scores.mT, _by_key_head(q, queries, k))
+        return grad_q, grad_k, grad_v, None, None
+
+
+def _chunks(lengths: tuple[int, ...], window: int | None) -> Iterator[tuple[slice, slice]]:
+    """Places in the stream of each chunk's queries and of the keys that they may see."""
     start = 0
     for length in lengths:
         for first in range(0, length, CHUNK):
             last = min(length, first + CHUNK)
             oldest = max(0, first - window + 1) if window else 0
-            keys = slice(start + oldest, start + last)
-            bias = _bias(last - first, last - oldest, window, q)
-            scores = torch.baddbmm(bias, q[:, start + first : start + last], k[:, keys].transpose(1, 2))
-            chunks.append(torch.bmm(scores.softmax(dim=-1), v[:, keys]))
+            yield slice(start + first, start + last), slice(start + oldest, start + last)
         start += length
-    return torch.cat(chunks, dim=1)
+
+
+def _by_key_head(x: Tensor, queries: slice, k: Tensor) -> Tensor:
+    """x: (H, N, C) -> (K, G * n, C): the queries of a chunk, those that share a key head together."""
+    return x[:, queries].reshape(k.shape[0], -1, x.shape[-1])
+
+
+def _put(x: Tensor, queries: slice, part: Tensor) -> None:
+    """The inverse: writes part (K, G * n, C) to a chunk of x (H, N, C)."""
+    x[:, queries] = part.view(x.shape[0], -1, x.shape[-1])
 
 
 def dense_reference(q: Tensor, k: Tensor, v: Tensor, lengths: tuple[int, ...], window: int | None) -> Tensor:

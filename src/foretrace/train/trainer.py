@@ -7,7 +7,9 @@ The run folder holds `metrics.jsonl` (one object a line, the truth for every plo
 (a loadable checkpoint folder, written whenever the state is).
 """
 
+import ctypes
 import json
+import platform
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -111,6 +113,17 @@ def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if capable else torch.float32
 
 
+def keep_freed_memory() -> None:
+    """Lets glibc keep what a step frees for the next one: giving hundreds of megabytes back and faulting them in again costs
+    a tenth of a step on CPU. Does nothing elsewhere.
+    """
+    trim_threshold, mmap_threshold = -1, -3  # names of mallopt(3)
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(mmap_threshold, 32 << 20)  # the most that glibc takes
+        libc.mallopt(trim_threshold, (1 << 31) - 1)
+
+
 class _Run:
     """A run in progress: the objects that a step changes."""
 
@@ -118,6 +131,8 @@ class _Run:
         torch.manual_seed(config.seed)
         self.config, self.tokenizer, self.report = config, tokenizer, report
         self.device = choose_device(config.device)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.dtype = choose_dtype(config.dtype, self.device)
         self.model = CausalLM(model_config).to(self.device)
         if config.init_from is not None:
