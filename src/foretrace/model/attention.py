@@ -51,7 +51,7 @@ class _Chunked(torch.autograd.Function):
         for queries, keys in chunks:
             scores = torch.bmm(_by_key_head(q, queries, k) * q.shape[-1] ** -0.5, k[:, keys].mT)
             rows = queries.stop - queries.start
-            scores.unflatten(1, (-1, rows)).add_(_bias(rows, scores.shape[-1], window, q))
+            scores.view(len(k), -1, rows, scores.shape[-1]).add_(_bias(rows, scores.shape[-1], window, q))
             share = scores.softmax(dim=-1)
             _put(out, queries, torch.bmm(share, v[:, keys]))
             shares.append(share)
