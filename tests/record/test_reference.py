@@ -24,6 +24,11 @@ def traced(source: str, arguments: str = "") -> list[str]:
     return shown(record_program(source, "f", arguments))
 
 
+def test_parameters_may_bear_the_recorders_own_names() -> None:
+    source = "def f(self, function):\n    return self + function\n"
+    assert traced(source, "function=1, self=2") == ["call 1 self=2, function=1", "line 2 self=2, function=1", "return 2 3"]
+
+
 def test_a_loop() -> None:
     assert traced("def f(n):\n    t = 0\n    for i in range(n):\n        t += i\n    return t\n", "2") == [
         "call 1 n=2",

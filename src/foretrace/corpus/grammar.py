@@ -27,6 +27,8 @@ EXPRESSIONS: dict[str, list[str]] = {
         "'%s«'plain»%s' % («?str», «int»)", "«str» if «bool» else «str»", "str(«int»)", "«?liststr»[«'index»]", "«?liststr»[0]", "«?liststr»[-1]",
         "«?dictss».get(«?str», «'word»)", "max(«?liststr», key=len)", "min(«?liststr»)", "max(«?str»)", "min(«?str»)", "«?dictis».get(«int», «'word»)",
         "«?str».translate(str.maketrans(«'char», «'char»))", "«?str».replace(«'char», «'word»).replace(«'char», «'char»)",
+        "«?str»[«?int»]", "«?str»[«?int»:]", "«?str»[:«?int»]", "«?str»[«?int»:«?int»]", "«?str» + «?str»", "«?str»[len(«?word»):]", "«?str»[:-len(«?word»)]", "«?str».replace(«?word», «?str»)", "«?str» * «?int»",
+        "«?liststr»[«?int»]", "«?word».join(«?liststr»)", "«?str»[:«?int»] + «?str»[«?int»:]", "«?str»[0] + «?str»[1:].lower()", "«?word» + «?str» + «?word»", "«?str»[«?str».find(«'sub»):]", "«?str»[:«?str».index(«'inside»)]", "«?str»[«?str».index(«'inside») + 1:]",
         "«?str».lower().replace(«'char», «'char»)", "«?str».strip().upper()", "«?str»[::-1].swapcase()", "str(«?listint»)", "str(«?str».count(«'char»))",
     ],
     "int": [
@@ -40,6 +42,8 @@ EXPRESSIONS: dict[str, list[str]] = {
         "«?dictsi».get(«'dkey», -1)", "max(«?dictsi».values())", "sum(len(«$w:word») for «$w» in «?liststr»)", "sum(1 for «$c:char» in «?str» if «charcond c»)",
         "sum([«$n:elem» for «$n» in «?listint» if «intcond n»])", "len([«$n:elem» for «$n» in «?listint» if «intcond n»])", "int(«bool»)",
         "len(«?str».strip())", "(«?int» + «'int») % «'pos»", "«?int» & 1", "round(«?int» / «'pos»)", "divmod(«?int», «'pos»)[0]", "len(str(«?int»))",
+        "«?int» + «?int»", "«?int» - 1", "«?int» + 1", "len(«?str») - len(«?str»)", "len(«?str») + «?int»", "len(«?str») - «?int»", "«?listint»[«?int»]", "«?listint».index(«?int»)", "«?str».find(«?word»)", "«?str».rfind(«?word»)", "«?str».count(«?word»)", "len(«?str») - 1", "len(«?listint») - 1",
+        "len(«?listint») // 2", "«?int» * «?int»", "«?str».count(«?str»[0])", "max(«?int», «?int»)",
         "len(«?set»)", "len(«?tuple»)", "«int» if «bool» else «int»", "«?listint»[«'index»] + «?int»", "len(«?str».replace(«'char», ''))",
     ],
     "bool": [
@@ -53,6 +57,8 @@ EXPRESSIONS: dict[str, list[str]] = {
         "any(«charcond c» for «$c:char» in «?str»)", "all(«intcond n» for «$n:elem» in «?listint»)", "any(«intcond n» for «$n:elem» in «?listint»)",
         "«bool» and «bool»", "«bool» or «bool»", "not «bool»", "«?str».count(«'char») > «'int»", "isinstance(«?int», int)", "«?str»[0] == «'char»",
         "«?str»[-1:] == «'char»", "«?str»[0].isupper()", "len(«?str») == len(set(«?str»))", "«'int» < «?int» < «'big»", "«?str».find(«'char») == -1", "«?set» == set()",
+        "«?word» in «?str»", "«?word» not in «?str»", "«?word» in «?liststr»", "«?int» in «?listint»", "«?int» not in «?listint»", "«?str».startswith(«?word»)", "«?str».endswith(«?word»)", "«?int» < «?int»", "«?int» == «?int»", "«?int» == «'int»", "«?int» == 0", "«?str» == «?str»", "«?str»[0] == «?str»[-1]", "«?int» < len(«?str»)",
+        "len(«?str») == «'int»", "len(«?str») == «?int»", "len(«?str») < len(«?str»)", "«?listint»[0] «cmp» «?listint»[-1]", "«?str»", "«?listint»", "«?str»[«'index»] == «'char»", "«?word» in «?dictsi»", "len(«?listint») «cmp» «?int»",
         "«?str» > «'word»", "bool(«?listint»)", "«?str» != «'word»", "len(«?dictsi») > «'int»",
     ],
     "listint": [
@@ -60,6 +66,7 @@ EXPRESSIONS: dict[str, list[str]] = {
         "«?listint»[«'index»:]", "«?listint»[:«'index»]", "«?listint»[::2]", "«?listint»[1:]", "«?listint»[:-1]", "«?listint»[-«'pos»:]", "«?listint»[::«'step»]",
         "«?listint» + [«int»]", "[«int»] + «?listint»", "«?listint» * 2", "list(range(«'pos»))", "list(range(«?int» % 7))", "[«int», «int»]",
         "[«intexpr n» for «$n:elem» in «?listint»]", "[«$n:elem» for «$n» in «?listint» if «intcond n»]", "[«intexpr n» for «$n:elem» in «?listint» if «intcond n»]",
+        "«?listint»[:«?int»]", "«?listint»[«?int»:]", "«?listint» + «?listint»", "«?listint»[«?int»:] + «?listint»[:«?int»]", "[«?int», «?int»]", "[«?int»] * «'pos»", "«?listint»[«'index»:«'index»]", "list(«?listint»)",
         "list(set(«?listint»))", "sorted(set(«?listint»))", "list(map(lambda «$n:elem»: «intexpr n», «?listint»))", "list(filter(lambda «$n:elem»: «intcond n», «?listint»))",
         "[len(«$w:word») for «$w» in «?liststr»]", "[ord(«$c:char») for «$c» in «?str»]", "list(«?dictsi».values())", "[«$i:index» for «$i», «$c:char» in enumerate(«?str») if «charcond c»]",
         "[«$a:elem» + «$b:elem» for «$a», «$b» in zip(«?listint», «?listint»[1:])]", "«?listint».copy()", "[«$i:index» for «$i» in range(len(«?str»)) if «?str»[«$i»] == «'char»]",
@@ -72,6 +79,7 @@ EXPRESSIONS: dict[str, list[str]] = {
         "[«strexpr w» for «$w:word» in «?liststr»]", "[«$w:word» for «$w» in «?liststr» if «strcond w»]", "[«strexpr w» for «$w:word» in «?liststr» if «strcond w»]",
         "[«strexpr w» for «$w:word» in «?str».split()]", "[«$w:word» for «$w» in «?str».split(«'sep») if «strcond w»]", "[«charexpr c» for «$c:char» in «?str»]",
         "[«$c:char» for «$c» in «?str» if «charcond c»]", "list(«?dictsi».keys())", "list(«?dictss».values())", "list(«?dictss»)", "sorted(set(«?str»))", "sorted(«?dictsi»)",
+        "«?str».split(«?word»)", "«?str».rsplit(«?word», 1)", "«?liststr»[:«?int»]", "«?liststr»[«?int»:]", "«?liststr» + «?liststr»", "[«?str», «?str»]", "«?str».split(«?word»)[«'index»:]", "list(«?str»[«'index»:])", "list(«?str»)[::-1]",
         "list(map(str.upper, «?liststr»))", "list(map(str, «?listint»))", "[str(«$n:elem») for «$n» in «?listint»]", "list(filter(None, «?str».split(«'sep»)))",
         "[«?str»[«$i:index»:«$i» + «'pos»] for «$i» in range(0, len(«?str»), «'pos»)]", "[«$k:key» for «$k», «$v:elem» in «?dictsi».items() if «intcond v»]",
         "list(«?str».partition(«'sub»))", "[«?str»[:«'index»], «?str»[«'index»:]]", "«?str».lower().split()", "«?liststr».copy()", "list(reversed(«?str»))",

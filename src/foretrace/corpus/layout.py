@@ -29,7 +29,7 @@ class Layout:
         self.indent = rng.choices(("    ", "  ", "\t", "   "), (92, 5, 2, 1))[0]
         self.hints = rng.random() < 0.07
         self.comments = rng.random() < 0.06
-        self.docstring = rng.random() < 0.03
+        self.docstring = rng.random() < 0.01
         self.blank = rng.random() < 0.08
         self.tight = rng.random() < 0.12
 

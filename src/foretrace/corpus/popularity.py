@@ -24,6 +24,13 @@ _HALF_AT = 8
 _METHODLESS = 0.35
 _CONSTRUCTS = {
     r"\bfor «\$[^»]*»(, «\$[^»]*»)* in .*[\])}]": 0.5,  # comprehensions: each element is a frame or two
+    r"\{.*\bfor «": 0.25,  # dictionaries and sets by comprehension
+    r", 1\)$": 0.3,
+    r"«\?word": 1.5,
+    r"if not «\?": 0.3,
+    r"«'sub» in «|split\(«'sep»\)": 0.5,
+    r"^\(|^«\+a[^=]*, «\+b": 0.4,
+    r"\*«": 0.1,
     r"\S if .* else ": 0.25,
     r"\blambda\b": 0.2,
     r"\btry:": 0.25,

@@ -16,7 +16,7 @@ from functools import cache
 from typing import Any
 
 from foretrace.corpus.grammar import EXPRESSIONS, LOCAL_EXPRESSIONS
-from foretrace.corpus.idioms import GUARDS, HELPERS, LOOPS, SIMPLE
+from foretrace.corpus.idioms import FINALS, GUARDS, HELPERS, LOOPS, SIMPLE
 from foretrace.corpus.layout import Layout
 from foretrace.corpus.literals import Literals
 from foretrace.corpus.names import Names
@@ -25,9 +25,13 @@ from foretrace.corpus.values import Values, literal
 
 _HOLE = re.compile(r"«([^»]*)»")
 _PARAMETERS = {
-    "str": 40, "listint": 15, "liststr": 12, "int": 14, "word": 12, "dictsi": 6, "dictss": 4, "dictis": 2, "liststrlist": 3,
+    "str": 40, "listint": 17, "liststr": 8, "int": 18, "word": 20, "dictsi": 7, "dictss": 3, "dictis": 2, "liststrlist": 2,
     "tuple": 1, "set": 1, "bool": 1,
 }  # fmt: skip
+_LATER_PARAMETERS = {
+    "word": 44, "int": 27, "str": 10, "listint": 9, "liststr": 3, "dictsi": 3, "dictss": 1, "tuple": 1, "set": 1, "bool": 1,
+}  # fmt: skip
+"""After the first: mostly what to look for in it, or where."""
 _RETURNS = {"str": 40, "liststr": 10, "listint": 10, "int": 12, "bool": 6, "dictsi": 3, "tuple": 3, "set": 1}
 _MUTABLE = ("listint", "liststr", "dictsi", "dictss", "dictis", "set", "liststrlist")
 _CHOICES = {
@@ -44,6 +48,23 @@ _CHOICES = {
 }  # fmt: skip
 
 
+_VARIABLE_FOR = {
+    "sub": ("word", 0.75), "char": ("word", 0.75), "word": ("word", 0.5), "sep": ("word", 0.75), "prefix": ("word", 0.7),
+    "suffix": ("word", 0.7), "inside": ("word", 0.5), "dkey": ("word", 0.5), "int": ("int", 0.3), "index": ("int", 0.4),
+    "elem": ("int", 0.5), "pos": ("int", 0.35), "width": ("int", 0.6), "one": ("int", 0.2), "two": ("int", 0.5),
+    "big": ("int", 0.4), "mid": ("int", 0.4), "big10": ("int", 0.4),
+}  # fmt: skip
+"""For a kind of literal: the kind of variable that people write there as often, and how often if there is one."""
+_FINISHES = {
+    "liststr": ("''.join({0})", "''.join({0})", "''.join({0})", "' '.join({0})", "«'sep».join({0})", "len({0})", "{0}[::-1]", "{0}[0]"),
+    "listint": ("len({0})", "{0}[::-1]", "sum({0})", "sorted({0})", "{0}[«'index»]", "{0} + [«'int»]", "{0}[«'index»:]"),
+    "str": ("len({0})", "{0}[::-1]", "{0}.strip()", "{0} + «'word»", "{0}[«'index»:]", "{0}.upper()", "list({0})", "{0} + «?str»"),
+    "int": ("str({0})", "{0} + «'int»", "{0} * «'pos»", "{0} == «'int»", "{0} > «'int»", "-{0}", "{0} + «?int»", "«?str»[{0}:]", "«?str»[:{0}]"),
+    "dictsi": ("len({0})", "list({0}.keys())", "list({0}.values())", "sorted({0}.items())", "{0}.get(«'dkey», 0)", "«'dkey» in {0}"),
+    "dictss": ("len({0})", "list({0}.keys())", "list({0}.values())", "«'dkey» in {0}"),
+}  # fmt: skip
+"""What is made of the last variable, of some kind, in the return statement."""
+_VERDICTS = ["True", "False", "True", "False", "-1", "0", "None", "[]", "«'word»", "''", "«'int»"]
 _LOCAL_KINDS = {
     "charcond": "char", "charexpr": "char", "intcond": "elem", "intexpr": "elem", "strcond": "word", "strexpr": "word",
     "intofstr": "word", "anyexpr": "elem",
@@ -51,7 +72,7 @@ _LOCAL_KINDS = {
 _ATTEMPTS = 6
 _EXPRESSIONS = {kind: Pool(productions) for kind, productions in EXPRESSIONS.items()}
 _LOCAL_EXPRESSIONS = {word: Pool(productions) for word, productions in LOCAL_EXPRESSIONS.items()}
-_SIMPLE, _GUARDS, _LOOPS = Pool(SIMPLE), Pool(GUARDS), Pool(LOOPS)
+_SIMPLE, _GUARDS, _LOOPS, _FINALS = Pool(SIMPLE), Pool(GUARDS), Pool(LOOPS), Pool(FINALS)
 _INNER = Pool(s for s in SIMPLE if "«!" in s)
 
 
@@ -68,13 +89,15 @@ class Program:
     arguments: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Variable:
     name: str
     kind: str
     uses: int = 0
     fixed: bool = False
     """Not to be assigned to: a loop's own variable."""
+    short: bool = False
+    """A text to look for in another: a parameter such as `sep` or `char`."""
 
 
 def programs(seed: int = 0) -> Iterator[Program]:
@@ -132,14 +155,16 @@ class _Writer:
     def _parameters(self) -> list[Any]:
         rng = self.rng
         count = rng.choices((1, 2, 3, 4), (44, 42, 12, 2))[0]
-        kinds = rng.choices(list(_PARAMETERS), list(_PARAMETERS.values()), k=count)
-        if count > 1 and kinds[0] == "word":
+        kinds = rng.choices(list(_PARAMETERS), list(_PARAMETERS.values()))
+        kinds += rng.choices(list(_LATER_PARAMETERS), list(_LATER_PARAMETERS.values()), k=count - 1)
+        if kinds[0] == "word":
             kinds[0] = "str"
         values = []
         for kind in kinds:
             value = self.values.make(kind)
             known = "str" if kind == "word" else kind
-            self.variables.append(_Variable(self.names.fresh(known), known))
+            name = self.names.fresh("char" if kind == "word" and len(value) == 1 and rng.random() < 0.5 else known)
+            self.variables.append(_Variable(name, known, short=kind == "word"))
             values.append(value)
         return self._relate(kinds, values)
 
@@ -182,6 +207,10 @@ class _Writer:
         else:
             for pool in rng.choices((_SIMPLE, _LOOPS, _GUARDS), (4, 4, 2), k=rng.choice((2, 3, 3, 4))):
                 lines += self._statements(pool, 1)
+        if rng.random() < 0.08:
+            lines += self._statements(_FINALS, 1)
+            if lines and "else:" in lines[-1]:
+                return "\n".join(lines)
         return "\n".join([*lines, f"return {self._returned()}"])
 
     def _statements(self, pool: Pool, count: int) -> list[str]:
@@ -200,8 +229,15 @@ class _Writer:
         rng = self.rng
         recent = [v for v in self.variables if not v.fixed][-2:]
         roll = rng.random()
-        if roll < 0.6 and recent and len(self.variables) > 1:
+        plain = 0.5 if not recent or recent[-1].kind != "liststr" else 0.3
+        if roll < plain and recent and len(self.variables) > 1:
             return rng.choice(recent).name
+        if roll < 0.68 and recent and recent[-1].kind in _FINISHES:
+            finish = rng.choice(_FINISHES[recent[-1].kind]).format(recent[-1].name)
+            try:
+                return self._expand(finish, {}, 0)
+            except Unusable:
+                return recent[-1].name
         if roll < 0.82 and recent:
             kind = rng.choice(recent).kind
             return self._expression(kind, {}, 0)
@@ -263,7 +299,7 @@ class _Writer:
     ) -> str:
         mark = hole[0]
         if mark == "'":
-            return self.literals.make(hole[1:])
+            return self._variable_for(hole[1:], chosen) or self.literals.make(hole[1:])
         if mark in "?!":
             return self._variable(hole, chosen).name
         if mark in "$+":
@@ -275,21 +311,43 @@ class _Writer:
             return self._inner(rest, names, before)
         if word == "ret":
             return self._returned()
+        if word == "verdict":
+            return self._expand(self.rng.choice(_VERDICTS), {}, depth)
         if word in _CHOICES:
             return self.rng.choice(_CHOICES[word])
         if word in LOCAL_EXPRESSIONS:
             return self._local(word, self._name(f"${rest}:{_LOCAL_KINDS[word]}", names, added), depth)
         return self._expression(word, names, depth + 1)
 
+    def _variable_for(self, literal_kind: str, chosen: dict[str, _Variable]) -> str | None:
+        """The name of a variable to stand where a literal could, none that is `chosen`; None if a literal shall."""
+        kind, share = _VARIABLE_FOR.get(literal_kind, ("", 0.0))
+        if self.rng.random() >= share:
+            return None
+        fitting = [v for v in self._of_kind(kind) if v not in chosen.values()]
+        if not fitting:
+            return None
+        picked = self.rng.choice(fitting)
+        picked.uses += 1
+        return picked.name
+
+    def _of_kind(self, kind: str) -> list[_Variable]:
+        return [v for v in self.variables if (v.short if kind == "word" else v.kind == kind)]
+
     def _variable(self, hole: str, chosen: dict[str, _Variable]) -> _Variable:
         kind, _, same = hole[1:].partition("=")
         kind = kind.rstrip("2")
         if (same or hole[0] == "!") and kind in chosen:
             return chosen[kind]
-        fitting = [v for v in self.variables if v.kind == kind and not (v.fixed and hole[0] == "!")]
+        fitting = [v for v in self._of_kind(kind) if not (v.fixed and hole[0] == "!")]
+        others = [v for v in fitting if v not in chosen.values()]
+        if others or kind == "word":  # `text.find(text)` is nobody's program
+            fitting = others
         if not fitting:
             raise Unusable(hole)
-        picked = self.rng.choices(fitting, [4.0 / (1 + v.uses) + 1 for v in fitting])[0]
+        picked = self.rng.choices(
+            fitting, [(4.0 / (1 + v.uses) + 1) * (0.3 if v.short and kind == "str" else 1.0) for v in fitting]
+        )[0]
         picked.uses += 1
         chosen[kind] = picked
         return picked
@@ -332,6 +390,8 @@ class _Writer:
                 return self._expand(production, dict(names), depth + 1)
             except Unusable:
                 continue
+        if kind == "bool" and depth:
+            raise Unusable(kind)  # nobody writes `if True`
         return self._constant(kind)
 
     def _constant(self, kind: str) -> str:

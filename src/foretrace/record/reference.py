@@ -88,7 +88,7 @@ class Recorder:
         self._activations: dict[int, _Activation] = {}
         self._suspended: set[int] = set()
 
-    def run(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> BaseException | None:
+    def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> BaseException | None:
         """Calls `function` under the recorder; returns what it raised, if anything."""
         previous = sys.gettrace()
         threading.settrace(self._foreign)
