@@ -43,9 +43,10 @@ Examples:
 @_shared
 def cruxeval(data: Path, model: str, limit: int | None, output: Path | None, as_json: bool) -> None:
     """CRUXEval output prediction by full trace, greedy."""
+    from foretrace.cli.progress import Bar
     from foretrace.evals import load_cruxeval
 
-    with _Progress("recording reality") as bar:
+    with Bar("recording reality") as bar:
         cases = load_cruxeval(data, limit, bar)
     _run(cases, "CRUXEval-O, full trace", model, output, as_json)
 
@@ -67,11 +68,12 @@ def traces(model: str, limit: int | None, output: Path | None, as_json: bool) ->
 
 
 def _run(cases: list[Any], title: str, model: str, output: Path | None, as_json: bool) -> None:
+    from foretrace.cli.progress import Bar
     from foretrace.engine import load
     from foretrace.evals import evaluate
 
     engine = load(model)
-    with _Progress("predicting") as bar:
+    with Bar("predicting") as bar:
         report = evaluate(engine, cases, title=title, progress=bar)
     if output:
         lines = [json.dumps(result.to_dict()) + "\n" for result in report.results]
@@ -80,25 +82,3 @@ def _run(cases: list[Any], title: str, model: str, output: Path | None, as_json:
         options.write_json(report.to_dict())
     else:
         click.echo(report.text())
-
-
-class _Progress:
-    """A progress bar on standard error, called with (done, wanted)."""
-
-    def __init__(self, title: str) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task = self._bar.add_task(title, total=None)
-
-    def __enter__(self) -> "_Progress":
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def __call__(self, done: int, wanted: int) -> None:
-        self._bar.update(self._task, completed=done, total=wanted)

@@ -31,17 +31,14 @@ def command(recipe: str, overrides: tuple[str, ...], work: Path | None, as_json:
         from foretrace.errors import UsageError
 
         raise UsageError("training needs torch; install it with: pip install 'foretrace[train]'") from error
+    from foretrace.cli.progress import TrainingBar
     from foretrace.recipes import load_recipe, run
 
     chosen = load_recipe(recipe, work or Path("runs") / recipe, overrides)
 
-    def report(values: dict[str, object]) -> None:
-        if as_json:
-            options.write_json({"v": 1, **values})
-        else:
-            click.echo(
-                "  ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in values.items()), err=True
-            )
-
-    folder = run(chosen, report)
+    if as_json:
+        folder = run(chosen, lambda record: options.write_json({"v": 1, **record}))
+    else:
+        with TrainingBar(chosen.train.steps) as bar:
+            folder = run(chosen, bar.report)
     click.echo(f"checkpoint: {folder}", err=True)
