@@ -20,6 +20,7 @@ def predict(
     max_tokens: int = 4096,
     temperature: float = 0.0,
     seed: int = 0,
+    grammar: bool = False,
     **kwargs: Any,
 ) -> Trace:
     """What a call of a function in a file would do. Nothing is executed.
@@ -30,6 +31,7 @@ def predict(
         arguments: the argument list as text.
         model: a name or folder for `load`, or an engine.
         max_tokens: budget of generated tokens.
+        grammar: predict only lines that exist, in an order that control flow allows.
 
     Raises:
         UsageError: no such file, function or model, or arguments that do not bind.
@@ -39,4 +41,14 @@ def predict(
     source, entry, path = read_target(target)
     text = arguments if arguments is not None else argument_text(args, kwargs)
     engine = load(model) if isinstance(model, str) else model
-    return predict_source(engine, source, entry, text, path=path, max_tokens=max_tokens, temperature=temperature, seed=seed)
+    return predict_source(
+        engine,
+        source,
+        entry,
+        text,
+        path=path,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        seed=seed,
+        grammar=grammar,
+    )

@@ -26,7 +26,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(("arguments", "entry"), [("[0, 0]", "f"), ("[0] * 2", "main")])
 def test_both_traces_are_of_the_same_call(file: Path, arguments: str, entry: str) -> None:
     """A call that is not made of literals is predicted, and so also recorded, through a wrapper."""
-    predicted, real = predict_and_record(f"{file}::f", arguments, "tiny", 64, Limits())
+    predicted, real = predict_and_record(f"{file}::f", arguments, "tiny", 64, False, Limits())
     assert predicted.frames[0] == real.frames[0]
     assert predicted.header.source == real.header.source
     assert (real.header.entry, real.result) == (entry, "2")

@@ -23,6 +23,7 @@ Examples:
 @options.arguments
 @options.model
 @options.budget
+@options.grammar
 @options.limits
 @options.as_json
 def command(
@@ -31,6 +32,7 @@ def command(
     arguments: str,
     model: str,
     budget: int,
+    grammar: bool,
     seconds: float,
     memory: int,
     max_events: int,
@@ -43,9 +45,8 @@ def command(
     if second is not None:
         predicted, real = read_trace(first), read_trace(second)
     else:
-        predicted, real = predict_and_record(
-            first, arguments, model, budget, options.make_limits(seconds, memory, max_events)
-        )
+        limits = options.make_limits(seconds, memory, max_events)
+        predicted, real = predict_and_record(first, arguments, model, budget, grammar, limits)
     difference = diff(predicted, real)
     if as_json:
         options.write_json(difference.to_dict())
@@ -56,12 +57,14 @@ def command(
     sys.exit(0 if difference.agrees else 1)
 
 
-def predict_and_record(target: str, arguments: str, model: str, budget: int, limits: Limits) -> tuple[Trace, Trace]:
+def predict_and_record(
+    target: str, arguments: str, model: str, budget: int, grammar: bool, limits: Limits
+) -> tuple[Trace, Trace]:
     """Both traces of one call."""
     from foretrace.api import predict
     from foretrace.record import read_target, record_source
 
-    predicted = predict(target, arguments=arguments, model=model, max_tokens=budget)
+    predicted = predict(target, arguments=arguments, model=model, max_tokens=budget, grammar=grammar)
     click.echo("predicted; now running the call in a limited child process …", err=True)
     _, entry, path = read_target(target)
     # a call that cannot be bound without running it is predicted through a wrapper, and then must be run through it

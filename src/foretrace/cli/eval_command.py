@@ -18,6 +18,7 @@ def command() -> None:
 def _shared(function: Any) -> Any:
     for decorate in (
         options.model,
+        options.grammar,
         click.option("--limit", type=int, help="Only the first so many programs."),
         click.option("-o", "--output", type=click.Path(path_type=Path), help="Write every program's result, as JSON Lines."),
         options.as_json,
@@ -41,14 +42,14 @@ Examples:
     help="The official cruxeval.jsonl; or set FORETRACE_CRUXEVAL.",
 )
 @_shared
-def cruxeval(data: Path, model: str, limit: int | None, output: Path | None, as_json: bool) -> None:
+def cruxeval(data: Path, model: str, grammar: bool, limit: int | None, output: Path | None, as_json: bool) -> None:
     """CRUXEval output prediction by full trace, greedy."""
     from foretrace.cli.progress import Bar
     from foretrace.evals import load_cruxeval
 
     with Bar("recording reality") as bar:
         cases = load_cruxeval(data, limit, bar)
-    _run(cases, "CRUXEval-O, full trace", model, output, as_json)
+    _run(cases, "CRUXEval-O, full trace", model, grammar, output, as_json)
 
 
 @command.command(
@@ -60,21 +61,23 @@ Examples:
 """,
 )
 @_shared
-def traces(model: str, limit: int | None, output: Path | None, as_json: bool) -> None:
+def traces(model: str, grammar: bool, limit: int | None, output: Path | None, as_json: bool) -> None:
     """Programs of our own corpus that were held out of training, greedy."""
     from foretrace.evals import held_out_cases
 
-    _run(held_out_cases(limit or 500), "held-out synthetic traces", model, output, as_json)
+    _run(held_out_cases(limit or 500), "held-out synthetic traces", model, grammar, output, as_json)
 
 
-def _run(cases: list[Any], title: str, model: str, output: Path | None, as_json: bool) -> None:
+def _run(cases: list[Any], title: str, model: str, grammar: bool, output: Path | None, as_json: bool) -> None:
     from foretrace.cli.progress import Bar
     from foretrace.engine import load
     from foretrace.evals import evaluate
 
     engine = load(model)
     with Bar("predicting") as bar:
-        report = evaluate(engine, cases, title=title, progress=bar)
+        if grammar:
+            title += ", under the grammar"
+        report = evaluate(engine, cases, title=title, grammar=grammar, progress=bar)
     if output:
         lines = [json.dumps(result.to_dict()) + "\n" for result in report.results]
         output.write_text("".join(lines), encoding="utf-8")

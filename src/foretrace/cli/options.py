@@ -18,6 +18,9 @@ arguments = click.option(
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
 model = click.option("--model", default="tiny", show_default=True, help="A packaged model or a checkpoint folder.")
+grammar = click.option(
+    "--grammar", is_flag=True, help="Predict only lines that exist, in an order that control flow allows."
+)
 budget = click.option(
     "--budget",
     default="4k",

@@ -18,7 +18,7 @@ from foretrace.data.tokenizer import Tokenizer
 from foretrace.engine.forward import Array, Forward, Ids
 from foretrace.engine.kernel import best_forward
 from foretrace.engine.sampling import Sampler
-from foretrace.engine.types import Generation
+from foretrace.engine.types import Generation, Grammar
 from foretrace.errors import UsageError
 from foretrace.model.checkpoint import Checkpoint
 
@@ -59,6 +59,7 @@ class EmbeddedEngine:
         top_p: float = 1.0,
         seed: int = 0,
         stop: Collection[int] = (),
+        grammars: Sequence[Grammar] | None = None,
     ) -> list[Generation]:
         """Continues every prompt. The result does not depend on which prompts are decoded together, nor on timing.
 
@@ -68,7 +69,8 @@ class EmbeddedEngine:
         """
         if not all(len(p) for p in prompts):
             raise UsageError("cannot continue an empty prompt")
-        work = _Work(prompts, self._context_length, max_tokens, Sampler(temperature, top_p, seed), frozenset(stop))
+        sampler = Sampler(temperature, top_p, seed)
+        work = _Work(prompts, self._context_length, max_tokens, sampler, frozenset(stop), grammars)
         cores = 1 if self.forward.threads_itself else len(os.sched_getaffinity(0))
         workers = min(cores, len(prompts))
         size = min(BATCH, -(-len(prompts) // max(workers, 1)))
@@ -97,14 +99,32 @@ class _Work:
     """Prompts that workers take one by one, and what has become of them."""
 
     def __init__(
-        self, prompts: Sequence[Sequence[int]], context: int, max_tokens: int, sampler: Sampler, stop: frozenset[int]
+        self,
+        prompts: Sequence[Sequence[int]],
+        context: int,
+        max_tokens: int,
+        sampler: Sampler,
+        stop: frozenset[int],
+        grammars: Sequence[Grammar] | None,
     ) -> None:
         self.prompts, self.max_tokens, self.sampler, self.stop = prompts, max_tokens, sampler, stop
+        self.grammars = grammars
         self.room = [context - len(p) for p in prompts]
         self.results = [Generation([], [], "length" if room > 0 else "context") for room in self.room]
         able = [i for i, room in enumerate(self.room) if room > 0 and max_tokens > 0]
         self.waiting = deque(sorted(able, key=lambda i: -len(prompts[i])))
         """Numbers of prompts; long ones first, so that the last to finish is not one that began late."""
+
+    def choose(self, logits: Array, numbers: Sequence[int]) -> Ids:
+        """The next token (B,) of the sequences `numbers`, of those that their grammars allow. logits: (B, vocab_size)."""
+        if self.grammars is not None:
+            allowed = np.stack([self.grammars[number].allowed() for number in numbers])
+            logits = np.where(allowed, logits, -np.inf)
+        tokens = self.sampler.choose(logits, numbers, [len(self.results[number].tokens) for number in numbers])
+        if self.grammars is not None:
+            for number, token in zip(numbers, tokens.tolist(), strict=True):
+                self.grammars[number].advance(token)
+        return tokens
 
     def add(self, number: int, token: int, logprob: float) -> bool:
         """Appends a token to a continuation; whether that ends it."""
@@ -164,7 +184,7 @@ class _Batch:
         """Feeds ids (B, T) to the slots (B,), chooses the next token of each, and retires the sequences that end."""
         logits = self.forward.logits(self.forward.advance(ids, self.cache, slots)[:, -1])
         numbers = [self.active[slot] for slot in slots.tolist()]
-        tokens = self.work.sampler.choose(logits, numbers, [len(self.work.results[n].tokens) for n in numbers])
+        tokens = self.work.choose(logits, numbers)
         logprobs = log_softmax(logits)[np.arange(len(tokens)), tokens]
         for slot, number, token, logprob in zip(slots.tolist(), numbers, tokens.tolist(), logprobs.tolist(), strict=True):
             if self.work.add(number, token, logprob):

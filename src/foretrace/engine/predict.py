@@ -4,10 +4,11 @@ trace = predict(load("tiny"), "def f(x):\\n    return x + 1\\n", "f", "41")
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from foretrace.engine.binding import BoundCall, bind_call
-from foretrace.engine.types import Engine, Generation
+from foretrace.engine.binding import bind_call
+from foretrace.engine.grammar import FrameGrammar
+from foretrace.engine.types import Engine, Generation, Prompt
 from foretrace.errors import FormatError
 from foretrace.trace import (
     Event,
@@ -24,15 +25,6 @@ from foretrace.trace import (
 
 Call = tuple[str, str, str]
 """Source, entry function, text of the argument list."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """What an engine is given: the context and the first call frame, which is known."""
-
-    call: BoundCall
-    frames: tuple[Frame, ...]
-    segments: tuple[Segment, ...]
 
 
 def build_prompt(source: str, entry: str, arguments: str) -> Prompt:
@@ -59,20 +51,30 @@ def predict(
     max_tokens: int = 4096,
     temperature: float = 0.0,
     seed: int = 0,
+    grammar: bool = False,
 ) -> Trace:
     """What `entry(arguments)` would do, as `engine` has it.
+
+    Args:
+        grammar: decode only lines that exist, in an order that control flow allows (`engine/grammar.py`).
 
     Raises:
         UsageError: see `build_prompt`.
 
     """
     calls = [(source, entry, arguments)]
-    [trace] = predict_many(engine, calls, max_tokens=max_tokens, temperature=temperature, seed=seed)
+    [trace] = predict_many(engine, calls, max_tokens=max_tokens, temperature=temperature, seed=seed, grammar=grammar)
     return replace(trace, header=replace(trace.header, path=path))
 
 
 def predict_many(
-    engine: Engine, calls: Sequence[Call], *, max_tokens: int = 4096, temperature: float = 0.0, seed: int = 0
+    engine: Engine,
+    calls: Sequence[Call],
+    *,
+    max_tokens: int = 4096,
+    temperature: float = 0.0,
+    seed: int = 0,
+    grammar: bool = False,
 ) -> list[Trace]:
     """`predict` for many calls at once; the engine decodes them together."""
     prompts = [build_prompt(*call) for call in calls]
@@ -83,6 +85,7 @@ def predict_many(
         temperature=temperature,
         seed=seed,
         stop=[engine.tokenizer.id_of(Token.END_OF_TEXT)],
+        grammars=[FrameGrammar(engine.tokenizer, p) for p in prompts] if grammar else None,
     )
     return [_trace(engine, p, g) for p, g in zip(prompts, generations, strict=True)]
 

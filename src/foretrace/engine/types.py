@@ -12,6 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretrace.data.tokenizer import Tokenizer
+from foretrace.engine.binding import BoundCall
+from foretrace.trace import Frame, Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What an engine is given: the context and the first call frame, which is known."""
+
+    call: BoundCall
+    frames: tuple[Frame, ...]
+    segments: tuple[Segment, ...]
+
+
+class Grammar(Protocol):
+    """Which tokens may come next in one sequence."""
+
+    def allowed(self) -> NDArray[np.bool_]:
+        """(vocab_size,): whether each token may be the next."""
+
+    def advance(self, token: int) -> None:
+        """Takes the token that was chosen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +70,9 @@ class Engine(Protocol):
         top_p: float = 1.0,
         seed: int = 0,
         stop: Collection[int] = (),
+        grammars: Sequence[Grammar] | None = None,
     ) -> list[Generation]:
-        """Continues every prompt, greedily at temperature 0."""
+        """Continues every prompt, greedily at temperature 0; under its grammar, where grammars are given."""
 
     def predict_next(self, ids: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """One pass over a given sequence of T tokens: the likeliest next token at each position (T,), and the log

@@ -138,11 +138,13 @@ def evaluate(
     *,
     title: str,
     max_tokens: int = 3072,
+    grammar: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Predicts every case greedily and compares with reality.
 
     Args:
+        grammar: decode under the grammar of the program's traces; one step given the true history is judged without.
         progress: called with (cases done, cases wanted).
 
     """
@@ -151,7 +153,7 @@ def evaluate(
     for start in range(0, len(cases), size):
         chunk = cases[start : start + size]
         calls = [(case.source, case.entry, case.arguments) for case in chunk]
-        predictions = predict_many(engine, calls, max_tokens=max_tokens)
+        predictions = predict_many(engine, calls, max_tokens=max_tokens, grammar=grammar)
         results += [score(engine, case, trace) for case, trace in zip(chunk, predictions, strict=True)]
         if progress:
             progress(len(results), len(cases))

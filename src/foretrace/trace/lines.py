@@ -78,6 +78,27 @@ class LinePlacer:
         """Whether some scope was left at a `yield` and can be resumed."""
         return bool(self._suspended)
 
+    def following(self, event: Event, raised: bool) -> frozenset[str]:
+        """The lines that a next frame of this event can show. `raised`: the last frame is an exception."""
+        here, numbers = self._stack[-1], []
+        if raised and event is Event.LINE:
+            numbers += here.scope.handlers.get(here.line, [])
+        if raised and len(self._stack) > 1:  # it may have left its scope
+            here = self._stack[-2]
+        elif raised:
+            return self._texts(numbers)
+        if event is Event.CALL:
+            numbers += [line for scope in self._scopes[1:] for line in scope.entries] + [line for _, line in self._suspended]
+        elif event is Event.LINE:
+            numbers += [*here.scope.flow.get(here.line, ()), *self._others(here)]
+            numbers += [here.line] if here.scope.kind != "function" else []  # such a scope begins at the line it stands in
+        else:
+            numbers += [here.line, *self._others(here)]
+        return self._texts(numbers)
+
+    def _texts(self, numbers: Iterable[int]) -> frozenset[str]:
+        return frozenset(self._lines[number - 1] for number in numbers)
+
     def catches(self, source_line: str) -> bool:
         """Whether the exception just placed is caught in its own scope, if this is the line that runs next.
 

@@ -247,7 +247,7 @@ class FrameParser:
 
         """
         event, locals_text, source, value_text = self._shape(segments)
-        if self.frames and self.frames[-1].event is Event.EXCEPTION and self._went_on(event, source):
+        if self._raised and self._went_on(event, source):
             self._unwind()
         starts = event is Event.CALL and (not self.frames or self._placer.suspended)
         if not self._scopes and not starts:
@@ -267,7 +267,7 @@ class FrameParser:
 
     def finish(self, ended: bool = True) -> tuple[Frame, ...]:
         """All frames; if the trace has ended, a last exception is marked as having left its scope."""
-        if ended and self.frames and self.frames[-1].event is Event.EXCEPTION:
+        if ended and self._raised:
             self.frames[-1] = replace(self.frames[-1], unwind=True)
         return tuple(self.frames)
 
@@ -275,6 +275,25 @@ class FrameParser:
     def depth(self) -> int:
         """How many scopes are open; 0 once the entry function returned."""
         return len(self._scopes)
+
+    @property
+    def _raised(self) -> bool:
+        """Whether the last frame is an exception, which may or may not have left its scope."""
+        return bool(self.frames) and self.frames[-1].event is Event.EXCEPTION
+
+    @property
+    def may_end(self) -> bool:
+        """Whether the trace may be complete here."""
+        return bool(self.frames) and (self.depth == 0 or (self.depth == 1 and self._raised))
+
+    @property
+    def may_go_on(self) -> bool:
+        """Whether a frame may follow."""
+        return self.depth > 0 or self._placer.suspended
+
+    def following(self, event: Event) -> frozenset[str]:
+        """The source lines that a next frame of this event can show, as far as control flow tells; may hold too many."""
+        return self._placer.following(event, self._raised) if self._scopes else frozenset()
 
     def _went_on(self, event: Event, source: str) -> bool:
         """Whether the last frame's exception left its scope, seen from the frame that follows."""
