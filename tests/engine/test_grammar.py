@@ -26,7 +26,7 @@ PROGRAMS = [
 def forbidden_at(trace: Trace, source: str, arguments: str) -> int | None:
     """Index of the first token of a true trace that the grammar forbids."""
     prompt = build_prompt(source, "f", arguments)
-    grammar = FrameGrammar(TOKENIZER, prompt)
+    grammar = FrameGrammar(TOKENIZER, prompt, trace.header.python)
     ids = TOKENIZER.encode(to_segments(trace))
     for at in range(len(TOKENIZER.encode(prompt.segments)), len(ids)):
         if not grammar.allowed()[ids[at]]:

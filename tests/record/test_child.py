@@ -122,3 +122,24 @@ def test_a_bad_target_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("def f(x): pass\n")
     with pytest.raises(UsageError, match="not a literal"):
         record(f"{tmp_path}/a.py::f", object())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfdef f(x):\r\n    return x\r\n",
+        b"# coding: latin-1\ndef f(x):\n    return x  # \xe9\n",
+        b"def f(x): return x\r",
+    ],
+)
+def test_a_file_is_read_as_python_reads_it(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "program.py"
+    file.write_bytes(content)
+    assert record(f"{file}::f", 3).result == "3"
+
+
+def test_a_file_in_another_encoding_is_a_clear_error(tmp_path: Path) -> None:
+    file = tmp_path / "program.py"
+    file.write_bytes(b"def f(x):\n    return '\xe9'\n")
+    with pytest.raises(UsageError, match="it is not in UTF-8"):
+        record(f"{file}::f", 3)

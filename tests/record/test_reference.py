@@ -179,3 +179,42 @@ def test_budgets_keep_what_there_is() -> None:
 def test_what_cannot_run_is_a_clear_error(source: str, entry: str, arguments: str, error: type, complaint: str) -> None:
     with pytest.raises(error, match=complaint):
         record_program(source, entry, arguments)
+
+
+def test_a_generator_that_the_call_returns_is_exhausted() -> None:
+    assert traced("def f(n):\n    for i in range(n):\n        yield i\n", "1") == [
+        "call 1 n=1",
+        "line 2 n=1",
+        "line 3 n=1, i=0",
+        "return/s 3 0",
+        "call/r 3 n=1, i=0",
+        "line 2 n=1, i=0",
+        "return 2 None",
+    ]
+
+
+@pytest.mark.parametrize("body", ["return await g(x)", "async for y in h(x):\n        return y"])
+def test_a_coroutine_that_the_call_returns_is_run(body: str) -> None:
+    source = f"async def f(x):\n    {body}\nasync def g(x):\n    return x\nasync def h(x):\n    yield x\n"
+    trace = record_program(source, "f", "7")
+    assert (trace.header.outcome, trace.result) == (Outcome.RETURNED, "7")
+
+
+def test_what_runs_after_the_entry_scope_is_not_recorded() -> None:
+    source = "def f():\n    g = h()\n    next(g)\n    return A()\ndef h():\n    yield 1\n    yield 2\nclass A:\n    def __del__(self):\n        self.x = 1\n"
+    assert traced(source)[-2:] == ["line 4 g=<generator#1>", "return 4 <A#1>"]
+
+
+def test_closing_a_generator_is_recorded_only_if_a_handler_runs() -> None:
+    source = "def f():\n    for y in h():\n        break\n    return y\ndef h():\n    yield 1\n"
+    assert traced(source)[-3:] == ["line 3 y=1", "line 4 y=1", "return 4 1"]
+    handled = source.replace("    yield 1\n", "    try:\n        yield 1\n    finally:\n        x = 0\n")
+    assert traced(handled)[-7:] == [
+        "line 3 y=1",
+        "  call/r 7",
+        "  exception 7 GeneratorExit()",
+        "  line 9",
+        "  exception/u 9 GeneratorExit()",
+        "line 4 y=1",
+        "return 4 1",
+    ]

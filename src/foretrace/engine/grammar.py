@@ -25,11 +25,12 @@ _EVENTS = {token: event for event, token in EVENT_TOKENS.items()}
 class FrameGrammar:
     """Follows one generated trace token by token."""
 
-    def __init__(self, tokenizer: Tokenizer, prompt: Prompt) -> None:
+    def __init__(self, tokenizer: Tokenizer, prompt: Prompt, python: str = "") -> None:
+        """`python`: version whose executions the model has learnt, such as `3.12.1`; see `LinePlacer`."""
         self._tokenizer = tokenizer
         self._id = {token: tokenizer.id_of(token) for token in Token}
         self._special = {id: token for token, id in self._id.items()}
-        self._parser = FrameParser(prompt.call.source, prompt.call.line)
+        self._parser = FrameParser(prompt.call.source, prompt.call.line, python)
         for frame in frame_segments(prompt.frames):
             self._parser.feed(frame)
         self._frame: list[int] = []

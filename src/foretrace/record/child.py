@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, replace
+from importlib.util import decode_source
 from json import JSONDecodeError, dumps, loads
 from pathlib import Path
 from typing import Any
@@ -79,11 +80,11 @@ def read_target(target: str) -> tuple[str, str, str]:
     if not separator or not path or not entry:
         raise UsageError(f"{target!r} does not name a function; write FILE::FUNCTION, such as letters.py::count")
     try:
-        return Path(path).read_text(encoding="utf-8"), entry, path
+        return decode_source(Path(path).read_bytes()), entry, path
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"cannot read {path}: it is not UTF-8 text ({error.reason} at byte {error.start})") from error
+    except (UnicodeDecodeError, SyntaxError) as error:
+        raise UsageError(f"cannot read {path}: it is not in UTF-8 or the encoding that it declares ({error})") from error
 
 
 def argument_text(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:

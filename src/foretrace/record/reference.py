@@ -9,6 +9,7 @@ further event, so that no handler keeps it alive.
 """
 
 import ast
+import collections
 import difflib
 import dis
 import itertools
@@ -17,7 +18,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -41,6 +42,24 @@ def _instruction(code: types.CodeType, at: int) -> str:
     return dis.opname[_opcodes(code)[at]] if at >= 0 else ""
 
 
+def _exhaust(result: object) -> None:
+    """Runs what a generator function or a coroutine function returned to its end."""
+    if isinstance(result, types.GeneratorType):
+        collections.deque(result, maxlen=0)
+    elif isinstance(result, types.CoroutineType):
+        import asyncio  # slow to import, and seldom needed
+
+        asyncio.run(result)
+    elif isinstance(result, types.AsyncGeneratorType):
+        import asyncio
+
+        async def exhaust() -> None:
+            async for _ in result:
+                pass
+
+        asyncio.run(exhaust())
+
+
 class Stop(BaseException):
     """A budget ran out."""
 
@@ -55,6 +74,8 @@ class _Activation:
     """Whether the last event was an exception."""
     frame: int = -1
     """Index of that exception's frame in the trace, -1 if none was written."""
+    closing: list[Frame] = field(default_factory=list)
+    """The frames of a generator's closing; written only if a line of it runs then."""
 
 
 class Recorder:
@@ -87,14 +108,19 @@ class Recorder:
         self._bytes = 0
         self._activations: dict[int, _Activation] = {}
         self._suspended: set[int] = set()
+        self._entry: int | None = None
+        """Identity of the entry scope; 0 once it was left: destructors and closed generators are no part of the trace."""
 
     def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> BaseException | None:
-        """Calls `function` under the recorder; returns what it raised, if anything."""
+        """Calls `function` under the recorder; returns what it raised, if anything.
+
+        A generator that it returns is exhausted, a coroutine is run: to call one is to run none of it.
+        """
         previous = sys.gettrace()
         threading.settrace(self._foreign)
         sys.settrace(self._enter)
         try:
-            function(*args, **kwargs)
+            _exhaust(function(*args, **kwargs))
         except BaseException as error:  # the program's, whatever it is: it becomes the outcome
             if isinstance(error, RecursionError) and sys.gettrace() is None:
                 self.stopped = self.stopped or "recursion"  # the recorder's own calls no longer fitted the stack
@@ -146,11 +172,12 @@ class Recorder:
 
     def _enter(self, frame: types.FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
         code = frame.f_code
-        if code.co_filename not in self.files or event != "call":
+        if code.co_filename not in self.files or event != "call" or self._entry == 0:
             return None
         self._check()
         self._depth += 1
         key = id(frame)
+        self._entry = self._entry or key
         resumed = key in self._suspended
         self._suspended.discard(key)
         self._activations[key] = _Activation()
@@ -164,6 +191,7 @@ class Recorder:
             return self._step
         if event == "line":
             activation.unwinding = False
+            self._write_closing(activation)
             self._emit(Event.LINE, frame, locals=self._locals(frame))
         elif event == "exception":
             self._exception(frame, argument, activation)
@@ -174,7 +202,9 @@ class Recorder:
     def _exception(self, frame: types.FrameType, argument: Any, activation: _Activation) -> None:
         kind, value, _ = argument
         activation.raised, activation.unwinding = self._error(kind, value), True
-        if not issubclass(kind, _NOISE) or self._line(frame).lstrip().startswith("raise"):
+        if issubclass(kind, GeneratorExit) and self.frames[-1].resumed:
+            activation.closing = [self.frames.pop(), self._frame(Event.EXCEPTION, frame, value=activation.raised)]
+        elif not issubclass(kind, _NOISE) or self._line(frame).lstrip().startswith("raise"):
             activation.frame = len(self.frames)
             self._emit(Event.EXCEPTION, frame, value=activation.raised)
 
@@ -183,7 +213,9 @@ class Recorder:
         key = id(frame)
         del self._activations[key]
         instruction = _instruction(frame.f_code, frame.f_lasti)
-        if instruction.startswith("RETURN"):
+        if activation.closing:
+            pass
+        elif instruction.startswith("RETURN"):
             self._emit(Event.RETURN, frame, value=self.renderer.render(value))
         elif instruction in _SUSPENDING or (instruction == "RESUME" and not activation.unwinding):  # RESUME: from 3.13 on
             self._suspended.add(key)
@@ -193,6 +225,16 @@ class Recorder:
         else:  # raised again after a handler or a `finally` ran
             self._emit(Event.EXCEPTION, frame, value=activation.raised, unwind=True)
         self._depth -= 1
+        if key == self._entry and key not in self._suspended:
+            self._entry = 0
+
+    def _write_closing(self, activation: _Activation) -> None:
+        """Writes what was held back of a generator's closing: a handler runs."""
+        if activation.closing:
+            self.flush()
+            activation.frame = len(self.frames) + 1
+            self.frames += activation.closing
+            activation.closing = []
 
     # -- frames --------------------------------------------------------------------------------------
 
@@ -207,26 +249,22 @@ class Recorder:
         resumed: bool = False,
     ) -> None:
         self.flush()  # what stands before is final now, an exception's `unwind` included
+        made = self._frame(event, frame, locals, value)
+        if unwind or suspended or resumed:
+            made = replace(made, unwind=unwind, suspended=suspended, resumed=resumed)
+        self.frames.append(made)
+        self._bytes += len(made.source) + len(value or "") + sum(map(len, (locals or {}).values()))
+
+    def _frame(
+        self, event: Event, frame: types.FrameType, locals: dict[str, str] | None = None, value: str | None = None
+    ) -> Frame:
         code = frame.f_code
         line = frame.f_lineno or code.co_firstlineno
         if event is Event.CALL:
             line = self._def_line(code, line)
         lines = self.files[code.co_filename]
         source = lines[line - 1] if 0 < line <= len(lines) else ""
-        made = Frame(
-            event,
-            code.co_qualname,
-            self._depth,
-            line,
-            source,
-            locals,
-            value,
-            unwind=unwind,
-            suspended=suspended,
-            resumed=resumed,
-        )
-        self.frames.append(made)
-        self._bytes += len(source) + len(value or "") + sum(map(len, (locals or {}).values()))
+        return Frame(event, code.co_qualname, self._depth, line, source, locals, value)
 
     def _def_line(self, code: types.CodeType, line: int) -> int:
         """A decorated function starts at its decorator; the call is shown at its `def`."""

@@ -44,8 +44,11 @@ class LinePlacer:
         self._lines = source.split("\n")
         self._scopes = scopes_of(source)
         minor = re.match(r"3\.(\d+)", python)
+        self._inlined: set[int] = set()
         if minor and int(minor[1]) >= 12:  # PEP 709: only generator expressions are still entered
-            self._scopes = [s for s in self._scopes if s.kind != "comprehension" or s.name.endswith("<genexpr>")]
+            inlined = [s for s in self._scopes if s.kind == "comprehension" and not s.name.endswith("<genexpr>")]
+            self._inlined = {line for scope in inlined for line in scope.spans}
+            self._scopes = [s for s in self._scopes if s not in inlined]
         self._entry_line = entry_line
         self._stack: list[_Place] = []
         self._suspended: list[tuple[Scope, int]] = []
@@ -83,6 +86,7 @@ class LinePlacer:
         here, numbers = self._stack[-1], []
         if raised and event is Event.LINE:
             numbers += here.scope.handlers.get(here.line, [])
+            numbers += self._inlined.intersection([here.line])  # the interpreter restores what the comprehension hid
         if raised and len(self._stack) > 1:  # it may have left its scope
             here = self._stack[-2]
         elif raised:
@@ -91,7 +95,8 @@ class LinePlacer:
             numbers += [line for scope in self._scopes[1:] for line in scope.entries] + [line for _, line in self._suspended]
         elif event is Event.LINE:
             numbers += [*here.scope.flow.get(here.line, ()), *self._others(here)]
-            numbers += [here.line] if here.scope.kind != "function" else []  # such a scope begins at the line it stands in
+            if here.scope.kind != "function" or here.line in self._inlined:  # it begins, or loops, in the line it stands in
+                numbers.append(here.line)
         else:
             numbers += [here.line, *self._others(here)]
         return self._texts(numbers)
