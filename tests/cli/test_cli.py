@@ -75,7 +75,7 @@ def test_predict_and_diff_with_the_packaged_model(program: Path) -> None:
     assert predicted.returncode in (0, 1, 4)
     compared = foretrace("diff", f"{program}::double", "--args", "'ab'", "--budget", "300")
     assert "lines right" in compared.stdout
-    assert compared.returncode in (0, 1)
+    assert compared.returncode in (0, 1, 4)
 
 
 def test_doctor_uses_what_it_checks() -> None:

@@ -108,3 +108,27 @@ def test_an_unknown_model_is_a_clear_error(tmp_path: Path) -> None:
         load("tinny")
     with pytest.raises(CheckpointError, match="no checkpoint folder"):
         load(f"{tmp_path}/none")
+
+
+@pytest.mark.parametrize(
+    ("source", "entry", "arguments"),
+    [
+        ("import functools\ndef d(fn):\n    @functools.wraps(fn)\n    def inner(*a):\n        return fn(*a)\n    return inner\n@d\ndef g(x):\n    return x\n", "g", "3"),
+        ("def main(x):\n    return x\n", "main", "int('3')"),
+        ("def f(x):\n    return x\n", "f", "int('3')  # three"),
+        ("h = lambda x: x\n", "h", "3"),
+        ("if True:\n    def k(x):\n        return x\n", "k", "3"),
+        ("class A:\n    class B:\n        @staticmethod\n        def m(x):\n            return x\n", "A.B.m", "3"),
+    ],
+)  # fmt: skip
+def test_what_is_predicted_through_a_wrapper_can_be_recorded_through_it(source: str, entry: str, arguments: str) -> None:
+    bound = bind_call(source, entry, arguments)
+    assert bound.entry.startswith("main")
+    real = record_program(bound.source, bound.entry, bound.arguments)
+    assert real.result == "3"
+    assert real.frames[0].line == bound.line
+
+
+def test_a_keyword_given_twice_does_not_bind() -> None:
+    with pytest.raises(UsageError, match="keyword argument repeated"):
+        bind_call("def f(x):\n    return x\n", "f", "x=1, x=2")

@@ -92,7 +92,9 @@ def test_writing_to_the_pipe_forges_nothing() -> None:
         "        except OSError:\n            pass\n    return 1\n"
     )
     trace = record_source(source, "f", "", limits=TIGHT)
-    assert trace.result is None or trace.result == "1"
+    assert trace.header.outcome is Outcome.TRUNCATED
+    assert "disturbed" in trace.header.detail
+    assert trace.frames[0].source == "def f():"
 
 
 def test_system_exit_is_an_exception_like_any_other() -> None:
@@ -143,3 +145,35 @@ def test_a_file_in_another_encoding_is_a_clear_error(tmp_path: Path) -> None:
     file.write_bytes(b"def f(x):\n    return '\xe9'\n")
     with pytest.raises(UsageError, match="it is not in UTF-8"):
         record(f"{file}::f", 3)
+
+
+def test_a_forked_child_leaves_the_trace_to_its_parent() -> None:
+    source = (
+        "import os\ndef f():\n    p = os.fork()\n    a = 1\n    if p == 0:\n        return 'child'\n"
+        "    os.waitpid(p, 0)\n    return 'parent'\n"
+    )
+    trace = record_source(source, "f", "")
+    assert trace.result == "'parent'"
+    assert [frame.line for frame in trace.frames] == [2, 3, 4, 5, 7, 8, 8]
+
+
+def test_a_child_that_leaves_the_session_is_killed_too(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    source = (
+        "import os, time\ndef f():\n    if os.fork() == 0:\n        os.setsid()\n"
+        f"        open({str(file)!r}, 'w').write(str(os.getpid()))\n        time.sleep(30)\n"
+        f"    while not os.path.exists({str(file)!r}) or not open({str(file)!r}).read(): time.sleep(0.01)\n    return 1\n"
+    )
+    assert record_source(source, "f", "").result == "1"
+    state = Path(f"/proc/{file.read_text()}/stat")
+    assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_a_value_of_endless_parts_is_cut_in_time() -> None:
+    source = "def f():\n    a = [0] * 64\n    for i in range(9):\n        a = [a] * 64\n    return 1\n"
+    assert outcome(source) == ("returned", "")
+
+
+def test_a_program_that_ends_at_its_top_level_is_a_clear_error() -> None:
+    with pytest.raises(RecordError, match="SystemExit\\(3\\)"):
+        record_source("import sys\nsys.exit(3)\ndef f(): pass\n", "f", "")

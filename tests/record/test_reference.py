@@ -218,3 +218,46 @@ def test_closing_a_generator_is_recorded_only_if_a_handler_runs() -> None:
         "line 4 y=1",
         "return 4 1",
     ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "async def g():\n    raise ValueError(1)\nasync def f():\n    await g()\n",
+        "def g():\n    yield 1\n    raise ValueError(1)\ndef f():\n    yield from g()\n",
+        "def g():\n    yield 1\ndef f():\n    it = g()\n    next(it)\n    it.throw(ValueError(1))\n",
+    ],
+)
+def test_an_exception_leaves_a_suspended_scope_as_an_exception(source: str) -> None:
+    trace = record_program(source, "f", "")
+    assert (trace.header.outcome, trace.exception) == (Outcome.RAISED, "ValueError(1)")
+    assert [frame.unwind for frame in trace.frames if frame.event is Event.EXCEPTION] == [True, True]
+
+
+@pytest.mark.parametrize("decorator", ["@d(\n    1,\n)\n", "@d(1)\n# a comment\n"])
+def test_a_decorated_function_is_entered_at_its_def(decorator: str) -> None:
+    trace = record_program(f"def d(a):\n    return lambda fn: fn\n{decorator}def f(x):\n    return x\n", "f", "1")
+    assert trace.frames[0].source == "def f(x):"
+
+
+def test_a_replaced_trace_function_is_told() -> None:
+    source = "import sys\ndef f():\n    sys.settrace(lambda *a: None)\n    sys._getframe().f_trace = None\n    return 1\n"
+    trace = record_program(source, "f", "")
+    assert (trace.header.outcome, trace.header.detail) == (Outcome.TRUNCATED, "the program replaced the trace function")
+
+
+def test_caught_recursion_is_told_as_recursion() -> None:
+    source = "def g(n):\n    return g(n + 1)\ndef f():\n    try:\n        return g(0)\n    except RecursionError:\n        return -1\n"
+    trace = record_program(source, "f", "")
+    assert (trace.header.outcome, trace.header.detail) == (Outcome.TRUNCATED, "recursion")
+
+
+def test_dataclasses_with_postponed_annotations_are_recorded() -> None:
+    source = "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\ndef f():\n    return A(1)\n"
+    assert record_program(source, "f", "").result == "A(x=1)"
+
+
+def test_every_thread_is_counted_and_asynchronous_yields_show_their_value() -> None:
+    source = "import threading\ndef f():\n    for _ in range(3):\n        t = threading.Thread(target=int)\n        t.start()\n        t.join()\n"
+    assert record_program(source, "f", "").header.threads_unrecorded == 3
+    assert "return/s 2 1" in traced("async def f():\n    yield 1\n")

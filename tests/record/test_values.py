@@ -6,7 +6,9 @@ import datetime
 import decimal
 import enum
 import fractions
+import functools
 import pathlib
+import types
 
 import numpy as np
 import pytest
@@ -124,3 +126,49 @@ def test_objects_show_their_attributes_and_no_address() -> None:
 
 def test_arrays_show_shape_type_and_first_items() -> None:
     assert Renderer().render(np.arange(10, dtype=np.int32).reshape(2, 5)) == "<ndarray 2x5 i4 [0, 1, 2, 3, 4, 5, 6, 7] …+2>"
+
+
+class _RaisingMeta(type):
+    def __eq__(cls, other: object) -> bool:
+        raise RuntimeError
+
+    def __hash__(cls) -> int:
+        raise RuntimeError
+
+
+class _Odd(metaclass=_RaisingMeta):
+    pass
+
+
+class _Zone(datetime.tzinfo):
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+class _NotFields(tuple):  # type: ignore[type-arg]
+    _fields = 5
+
+
+class _DictProperty:
+    @property
+    def __dict__(self) -> dict[str, int]:  # type: ignore[override]
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (_Odd(), "<_Odd#1>"),
+        ([_Odd()], "[<_Odd#1>]"),
+        (_NotFields((1, 2)), "<_NotFields#1 (1, 2)>"),
+        (_DictProperty(), "<_DictProperty#1>"),
+        (datetime.datetime(2020, 1, 2, tzinfo=_Zone()), "datetime.datetime(2020, 1, 2, 0, 0, tzinfo=<_Zone#1>)"),
+        (range(10**5000), f"range(0, <int, {(10**5000).bit_length()} bits>)"),
+        (range(0, 9, 2), "range(0, 9, 2)"),
+        (fractions.Fraction(1, 3), "Fraction(1, 3)"),
+        (types.MethodType(functools.partial(int), "1"), "<function partial>"),
+        (set(range(5000)), "{…+5000}"),
+    ],
+)
+def test_hostile_and_huge_values_have_a_text_and_run_nothing(value: object, text: str) -> None:
+    assert Renderer().render(value) == text

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from foretrace.cli import options
-from foretrace.errors import UsageError
+from foretrace.errors import FormatError, UsageError
 from foretrace.trace import Limits, Trace, diff, read_jsonl
 
 
@@ -54,7 +54,9 @@ def command(
         from foretrace.cli.render import make_console, print_diff
 
         print_diff(make_console(), difference, predicted, real)
-    sys.exit(0 if difference.agrees else 1)
+    apart = difference.first
+    spent = apart is not None and apart.kind == "length" and 4 in (options.exit_code(predicted), options.exit_code(real))
+    sys.exit(0 if apart is None else 4 if spent else 1)
 
 
 def predict_and_record(
@@ -84,8 +86,10 @@ def read_trace(path: str) -> Trace:
     file = Path(path)
     if not file.is_file():
         raise UsageError(f"no trace at {path}; make one with: foretrace record FILE::FUNCTION -o {path}")
-    with file.open(encoding="utf-8") as lines:
-        trace = next(read_jsonl(lines), None)
+    try:
+        trace = next(read_jsonl(file.read_text(encoding="utf-8").splitlines()), None)
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path} is not a trace: it is not UTF-8 text ({error.reason} at byte {error.start})") from error
     if trace is None:
         raise UsageError(f"{path} is empty; make a trace with: foretrace record FILE::FUNCTION -o {path}")
     return trace

@@ -19,7 +19,7 @@ def _shared(function: Any) -> Any:
     for decorate in (
         options.model,
         options.grammar,
-        click.option("--limit", type=int, help="Only the first so many programs."),
+        click.option("--limit", type=click.IntRange(min=1), help="Only the first so many programs."),
         click.option("-o", "--output", type=click.Path(path_type=Path), help="Write every program's result, as JSON Lines."),
         options.as_json,
     ):

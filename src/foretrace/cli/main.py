@@ -1,5 +1,6 @@
 """The `foretrace` command. Commands are imported when they are used, so that `--help` is instant."""
 
+import io
 import sys
 from importlib import import_module
 from typing import Any
@@ -64,6 +65,10 @@ class LazyGroup(click.Group):
         """Runs the command; a user's error is a message and an exit code, and a traceback only with `--debug`."""
         try:
             return super().invoke(ctx)
+        except click.ClickException as error:
+            if ctx.meta.get("json"):
+                self._write_error(type(error).__name__, error.format_message(), error.exit_code)
+            raise
         except ForetraceError as error:
             kind, message, code = type(error).__name__, str(error), error.exit_code
             if ctx.params["debug"]:
@@ -73,11 +78,14 @@ class LazyGroup(click.Group):
             if ctx.params["debug"] or error.filename is None:
                 raise
         if ctx.meta.get("json"):
-            from foretrace.cli.options import write_json
-
-            write_json({"v": 1, "error": kind, "message": message, "exit_code": code})
+            self._write_error(kind, message, code)
         click.echo(f"error: {message}", err=True)
         raise click.exceptions.Exit(code)
+
+    def _write_error(self, kind: str, message: str, code: int) -> None:
+        from foretrace.cli.options import write_json
+
+        write_json({"v": 1, "error": kind, "message": message, "exit_code": code})
 
 
 @click.group(cls=LazyGroup, epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
@@ -89,6 +97,9 @@ def cli(debug: bool) -> None:
 
 def main() -> None:
     """Runs the command line of this process; `--debug` may stand anywhere before a `--`."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may know neither arrows nor lone surrogates
     arguments = sys.argv[1:]
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     if "--debug" in own:

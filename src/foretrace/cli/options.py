@@ -1,6 +1,7 @@
 """Options that several commands share, and how they end."""
 
 import json
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -31,11 +32,28 @@ budget = click.option(
 )
 
 
+class Finite(click.FloatRange):
+    """A number in a range; not-a-number is in none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Refuses what `FloatRange` lets pass."""
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail(f"{value} is not a number", param, ctx)
+        return number
+
+
 def limits(command: F) -> F:
     """The options of a real execution."""
-    command = click.option("--max-events", default=10_000, show_default=True, help="Stop after this many events.")(command)
-    command = click.option("--memory", default=1024, show_default=True, metavar="MB", help="Memory of the child.")(command)
-    return click.option("--seconds", default=10.0, show_default=True, help="Time of the child.")(command)
+    command = click.option(
+        "--max-events", type=click.IntRange(min=1), default=10_000, show_default=True, help="Stop after this many events."
+    )(command)
+    command = click.option(
+        "--memory", type=click.IntRange(min=64), default=1024, show_default=True, metavar="MB", help="Memory of the child."
+    )(command)
+    return click.option("--seconds", type=Finite(0.01, 86_400), default=10.0, show_default=True, help="Time of the child.")(
+        command
+    )
 
 
 def make_limits(seconds: float, memory: int, max_events: int) -> Limits:

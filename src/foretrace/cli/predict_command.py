@@ -20,8 +20,10 @@ Examples:
 @options.model
 @options.budget
 @options.grammar
-@click.option("--temperature", default=0.0, show_default=True, help="0 is greedy.")
-@click.option("--seed", default=0, show_default=True, help="Of sampling, at a temperature above 0.")
+@click.option("--temperature", type=options.Finite(0, 100), default=0.0, show_default=True, help="0 is greedy.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of sampling, at a temperature above 0."
+)
 @options.as_json
 def command(
     target: str,

@@ -36,9 +36,9 @@ def command(
         with output.open("w", encoding="utf-8") as file:
             write_jsonl(trace, file)
         click.echo(f"{len(trace)} steps written to {output}", err=True)
-    elif as_json:
+    if as_json:
         options.trace_to_json(trace)
-    else:
+    elif not output:
         from foretrace.cli.render import make_console, print_trace
 
         print_trace(make_console(), trace)

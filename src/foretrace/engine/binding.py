@@ -4,12 +4,15 @@ r"""Binding a call to its function without executing anything.
     call.locals          # {'a': '1', 'b': '2'}
 
 Only literal arguments can be bound so. A call with others, such as `f(x=[0] * 3)`, is wrapped: the trace then starts in an
-appended `main` that makes the call, as in CWM's own prompts.
+appended `main` that makes the call, as in CWM's own prompts. So is a call of what is no plain function of the module: a
+method, a decorated function, a lambda.
 """
 
 import ast
 import difflib
 import inspect
+import itertools
+import symtable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +34,8 @@ class BoundCall:
     """1-based line of the function's `def`."""
     locals: dict[str, str]
     """Arguments as bound on entry: name to repr, in the interpreter's order."""
+    arguments: str = ""
+    """Text of the argument list to call `entry` with; a wrapper takes none."""
 
 
 def bind_call(source: str, entry: str, arguments: str) -> BoundCall:
@@ -40,8 +45,10 @@ def bind_call(source: str, entry: str, arguments: str) -> BoundCall:
         UsageError: the source or the arguments do not parse, there is no such function, or the arguments do not bind.
 
     """
-    function = find_function(parse_source(source), entry)
+    function = find_function(parse_source(source), entry, _bound_names(source))
     call = parse_arguments(arguments)
+    if function is None or function.decorator_list or "." in entry:
+        return _wrapped(source, entry, call)
     try:
         args = [_literal(a) for a in call.args]
         kwargs = {str(k.arg): _literal(k.value) for k in call.keywords if k.arg is not None}
@@ -49,11 +56,11 @@ def bind_call(source: str, entry: str, arguments: str) -> BoundCall:
         literal = all(k.arg is not None for k in call.keywords)
     except ValueError:
         literal = False
-    if not literal or "." in entry:
-        return _wrapped(source, entry, arguments)
+    if not literal:
+        return _wrapped(source, entry, call)
     bound = _bind(function, defaults, args, kwargs, entry)
     render = Renderer().render
-    return BoundCall(source, entry, function.lineno, {name: render(value) for name, value in bound.items()})
+    return BoundCall(source, entry, function.lineno, {name: render(value) for name, value in bound.items()}, arguments)
 
 
 def parse_source(source: str) -> ast.Module:
@@ -82,8 +89,13 @@ def functions_of(tree: ast.Module) -> dict[str, Function]:
     return found
 
 
-def find_function(tree: ast.Module, entry: str) -> Function:
-    """The function called `entry`.
+def _bound_names(source: str) -> set[str]:
+    """Names that the top level of the module binds in any way."""
+    return {s.get_name() for s in symtable.symtable(source, "<module>", "exec").get_symbols() if s.is_assigned()}
+
+
+def find_function(tree: ast.Module, entry: str, bound: set[str]) -> Function | None:
+    """The function called `entry`; None if it is something else that the module binds.
 
     Raises:
         UsageError: there is none; the message suggests one.
@@ -92,6 +104,9 @@ def find_function(tree: ast.Module, entry: str) -> Function:
     functions = functions_of(tree)
     if entry in functions:
         return functions[entry]
+    first, *rest = entry.split(".")
+    if first in bound and len(rest) != 1:  # a method that a class lacks is an error
+        return None
     close = difflib.get_close_matches(entry, functions, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     raise UsageError(f"no function {entry!r} in the source ({hint}functions: {', '.join(functions) or 'none'})")
@@ -105,7 +120,9 @@ def parse_arguments(arguments: str) -> ast.Call:
 
     """
     try:
-        parsed = ast.parse(f"f({arguments}\n)", mode="eval").body
+        text = f"f({arguments}\n)"
+        compile(text, "<arguments>", "eval")  # finds what parsing does not: a keyword given twice
+        parsed = ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         message = error.msg if isinstance(error, SyntaxError) else str(error)
         raise UsageError(
@@ -168,7 +185,11 @@ def _bind(
     return {name: bound.arguments[name] for name in order}
 
 
-def _wrapped(source: str, entry: str, arguments: str) -> BoundCall:
+def _wrapped(source: str, entry: str, call: ast.Call) -> BoundCall:
+    names = _bound_names(source)
+    candidates = itertools.chain([WRAPPER], (f"{WRAPPER}_{i}" for i in itertools.count(1)))
+    name = next(n for n in candidates if n not in names)
+    arguments = ast.unparse(call).removeprefix("f(").removesuffix(")")
     body = source if source.endswith("\n") else source + "\n"
     line = body.count("\n") + 1
-    return BoundCall(f"{body}def {WRAPPER}():\n    return {entry}({arguments})\n", WRAPPER, line, {})
+    return BoundCall(f"{body}def {name}():\n    return {entry}({arguments})\n", name, line, {})

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+_GREEDY_BELOW = 1e-4
+"""A temperature at which no second choice has a chance, and logits divided by it are still numbers."""
+
 
 class Sampler:
     """Greedy at temperature 0, else nucleus sampling (arXiv:1904.09751), seeded per sequence and position."""
@@ -14,7 +17,7 @@ class Sampler:
 
     def choose(self, logits: NDArray[np.float32], sequences: Sequence[int], positions: Sequence[int]) -> NDArray[np.int64]:
         """The next token (B,) of each sequence, of which `positions` tokens exist. logits: (B, vocab_size)."""
-        if self.temperature <= 0:
+        if self.temperature < _GREEDY_BELOW:
             return np.asarray(logits.argmax(-1), dtype=np.int64)
         return np.array([self._sample(*row) for row in zip(logits, sequences, positions, strict=True)], dtype=np.int64)
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from foretrace.engine import bind_call
 from foretrace.errors import UsageError
 from foretrace.evals.fidelity import Case
 from foretrace.record import record_source
@@ -37,11 +38,12 @@ def read_cruxeval(file: Path) -> list[dict[str, str]]:
 
 
 def load_cruxeval(file: Path, limit: int | None = None, progress: Callable[[int, int], None] | None = None) -> list[Case]:
-    """Rows with their real traces, each recorded in a limited child process."""
+    """Rows with their real traces, each recorded in a limited child process, as the call that is predicted."""
     rows = read_cruxeval(file)[:limit]
     cases = []
     for row in rows:
-        real = record_source(row["code"], "f", row["input"])
+        call = bind_call(row["code"], "f", row["input"])
+        real = record_source(call.source, call.entry, call.arguments)
         cases.append(Case(row["id"], row["code"], "f", row["input"], real, row["output"]))
         if progress:
             progress(len(cases), len(rows))

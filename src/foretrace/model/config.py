@@ -44,6 +44,24 @@ class ModelConfig:
         if self.num_attention_heads % self.num_key_value_heads:
             raise CheckpointError("num_attention_heads must be a multiple of num_key_value_heads")
 
+    def check(self) -> None:
+        """Checks what the type checker cannot: values from a file.
+
+        Raises:
+            CheckpointError: a field has another type, or a size is not positive.
+
+        """
+        for field_ in fields(self):
+            value = getattr(self, field_.name)
+            if field_.name == "layer_types":
+                right = isinstance(value, tuple) and set(value) <= {FULL, SLIDING}
+            elif field_.type is float:
+                right = type(value) in (int, float) and 0 < value < float("inf")
+            else:
+                right = type(value) is field_.type and (field_.type is not int or value > 0)
+            if not right:
+                raise CheckpointError(f"config.json: {field_.name} cannot be {value!r}")
+
     def to_dict(self) -> dict[str, Any]:
         """`config.json`, readable by Hugging Face `transformers` as `CwmForCausalLM`."""
         rope = {"rope_type": "default", "rope_theta": self.rope_theta}
@@ -60,14 +78,17 @@ class ModelConfig:
         """The inverse of `to_dict`; fields of other tools are ignored.
 
         Raises:
-            CheckpointError: a field is missing.
+            CheckpointError: a field is missing or cannot be.
 
         """
-        known = {f.name for f in fields(cls)}
-        chosen = {k: v for k, v in values.items() if k in known}
-        if "layer_types" in chosen:
+        if not isinstance(values, dict):
+            raise CheckpointError("config.json holds no object")
+        chosen = {f.name: values[f.name] for f in fields(cls) if f.name in values}
+        if isinstance(chosen.get("layer_types"), list):
             chosen["layer_types"] = tuple(chosen["layer_types"])
         try:
-            return cls(**chosen)
+            config = cls(**chosen)
+            config.check()
+            return config
         except TypeError as error:
             raise CheckpointError(f"config.json is incomplete: {error}") from error

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from dataclasses import asdict, replace
 from importlib.util import decode_source
 from json import JSONDecodeError, dumps, loads
@@ -21,10 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from foretrace.errors import FormatError, RecordError, UsageError
-from foretrace.trace import Header, Limits, Outcome, Trace, read_jsonl
+from foretrace.trace import Event, Header, Limits, Outcome, Trace, read_jsonl
 
 _MAX_STREAM = 64_000_000
 """Bytes read from a child; a trace within its own budgets is far smaller."""
+_KILL_ROUNDS = 20
+_DISTURBED = "the program disturbed its own recording"
 _GRACE = 2.0
 """Seconds that a child has to start and to report, beyond the program's own limit."""
 
@@ -121,7 +124,9 @@ def _run(job: str, folder: str, limits: Limits) -> tuple[bytes, str]:
         "-c",
         f"import sys; sys.path.insert(0, {package!r}); import foretrace.record.runner as r; r.main({writer})",
     ]
+    mark = str(uuid.uuid4())
     environment = {"PATH": os.defpath, "PYTHONHASHSEED": "0", "HOME": folder, "TMPDIR": folder, "LC_ALL": "C.UTF-8"}
+    environment["FORETRACE_RECORDING"] = mark
     # -I ignores PYTHONHASHSEED, so isolation is asked for piece by piece
     command[1:2] = ["-s", "-P"]
     job_file = Path(folder) / "job.json"
@@ -142,7 +147,7 @@ def _run(job: str, folder: str, limits: Limits) -> tuple[bytes, str]:
         stream, why = _collect(reader, child, time.monotonic() + limits.seconds + _GRACE)
     finally:
         os.close(reader)
-        _kill_session(child)
+        _kill_descendants(child, mark.encode())
     if why:
         return stream, why
     code = child.returncode
@@ -177,28 +182,32 @@ def _ended(child: subprocess.Popen[bytes]) -> bool:
     return True
 
 
-def _kill_session(child: subprocess.Popen[bytes]) -> None:
-    """Kills the child and everything of its session."""
+def _kill_descendants(child: subprocess.Popen[bytes], mark: bytes) -> None:
+    """Kills the child and what it started: its group, its session, and whatever bears the mark in its environment."""
     try:
         os.killpg(child.pid, signal.SIGKILL)
     except ProcessLookupError:
         pass
-    for process in _session_members(child.pid):
-        try:
-            os.kill(process, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            continue
+    for _ in range(_KILL_ROUNDS):  # what was just being forked is seen in the next round
+        found = _descendants(child.pid, mark)
+        for process in found:
+            try:
+                os.kill(process, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):
+                continue
+        if not found:
+            break
     child.wait()
 
 
-def _session_members(session: int) -> list[int]:
-    """Processes of a session, as far as the system tells (Linux)."""
+def _descendants(session: int, mark: bytes) -> list[int]:
+    """Living processes of a session or with a mark in their environment, as far as the system tells (Linux)."""
     members = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
+    for process in Path("/proc").glob("[0-9]*"):
         try:
-            fields = entry.read_text().rpartition(")")[2].split()
-            if int(fields[3]) == session:
-                members.append(int(entry.parent.name))
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            if fields[0] != "Z" and (int(fields[3]) == session or mark in (process / "environ").read_bytes()):
+                members.append(int(process.name))
         except (OSError, ValueError, IndexError):
             continue
     return members
@@ -207,7 +216,7 @@ def _session_members(session: int) -> list[int]:
 def _interpret(stream: bytes, ending: str, header: Header) -> Trace:
     """The trace in a child's stream, however the child ended."""
     lines = stream.decode("utf-8", "replace").splitlines()
-    if lines and lines[-1].startswith('{"error"'):
+    if 0 < len(lines) <= 2 and lines[-1].startswith('{"error"'):
         _raise(lines[-1])
     try:
         trace = next(read_jsonl(lines, partial=True), None)
@@ -215,10 +224,18 @@ def _interpret(stream: bytes, ending: str, header: Header) -> Trace:
         raise RecordError(f"the program disturbed its own recording: {error}") from error
     if trace is None or not trace.frames:
         raise RecordError(f"the program ended before {header.entry} was entered ({ending or 'nothing was recorded'})")
+    if trace.header.outcome is not Outcome.TRUNCATED and not _is_whole(trace, lines):
+        trace = replace(trace, header=replace(trace.header, outcome=Outcome.TRUNCATED, detail=_DISTURBED))
     known = replace(trace.header, source=header.source, entry=header.entry, path=header.path, limits=header.limits)
     if trace.header.detail == "cut off":
         known = replace(known, outcome=Outcome.TRUNCATED, detail=ending or "the process ended")
     return Trace(replace(known, arguments=dict(trace.frames[0].state)), trace.frames)
+
+
+def _is_whole(trace: Trace, lines: list[str]) -> bool:
+    """Whether the stream is one trace that ends with its entry scope."""
+    last = trace.frames[-1]
+    return len(lines) == len(trace.frames) + 2 and last.depth == 0 and last.event in (Event.RETURN, Event.EXCEPTION)
 
 
 def _raise(line: str) -> None:

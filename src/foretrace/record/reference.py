@@ -12,7 +12,9 @@ import ast
 import collections
 import difflib
 import dis
+import gc
 import itertools
+import os
 import signal
 import sys
 import threading
@@ -28,7 +30,8 @@ from foretrace.trace import Event, Frame, Header, Limits, Outcome, Trace
 
 _numbers = itertools.count(1)
 _NOISE = (StopIteration, StopAsyncIteration, GeneratorExit)
-_SUSPENDING = frozenset({"YIELD_VALUE", "SEND", "YIELD_FROM"})
+_SUSPENDING = frozenset({"YIELD_VALUE", "SEND", "YIELD_FROM", "RESUME"})
+"""Instructions at which a scope stands when it is suspended; RESUME from 3.13 on."""
 _HIDDEN = frozenset({".0"})
 
 
@@ -58,6 +61,26 @@ def _exhaust(result: object) -> None:
                 pass
 
         asyncio.run(exhaust())
+
+
+def _unwrapped(value: Any) -> Any:
+    """What an asynchronous generator yields, out of the object that the interpreter wraps it in."""
+    return gc.get_referents(value)[0] if type(value).__name__ == "async_generator_wrapped_value" else value
+
+
+_recording: "list[Recorder]" = []
+
+
+def _silence_copies() -> None:
+    """In a forked child: the trace, the pipe and the budgets are the parent's."""
+    for recorder in _recording:
+        recorder.forked, recorder.sink = True, None
+        sys.settrace(None)
+        threading.settrace(None)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_silence_copies)
 
 
 class Stop(BaseException):
@@ -102,9 +125,12 @@ class Recorder:
         self.renderer = renderer or Renderer()
         self.frames: list[Frame] = []
         self.stopped = ""
-        self.other_threads: set[int] = set()
-        self._thread = threading.get_ident()
-        self._depth = -1
+        self.other_threads = 0
+        self.forked = False
+        """Whether this is a forked copy of the recorder: it records nothing, the parent's goes on."""
+        self._sending = False
+        self._depth = self._deepest = -1
+        self._def_lines: dict[str, dict[int, int]] = {}
         self._bytes = 0
         self._activations: dict[int, _Activation] = {}
         self._suspended: set[int] = set()
@@ -116,34 +142,36 @@ class Recorder:
 
         A generator that it returns is exhausted, a coroutine is run: to call one is to run none of it.
         """
-        previous = sys.gettrace()
+        previous, raised = sys.gettrace(), None
+        _recording.append(self)
         threading.settrace(self._foreign)
         sys.settrace(self._enter)
         try:
             _exhaust(function(*args, **kwargs))
         except BaseException as error:  # the program's, whatever it is: it becomes the outcome
-            if isinstance(error, RecursionError) and sys.gettrace() is None:
-                self.stopped = self.stopped or "recursion"  # the recorder's own calls no longer fitted the stack
             sys.settrace(None)
-            return error
+            raised = error
         finally:
-            lost = sys.gettrace() is None
             sys.settrace(previous)
             threading.settrace(None)
-            if lost and not self.stopped and not self._left():
-                self.stopped = "the program replaced the trace function"
-        return None
+            _recording.remove(self)
+        if self._entry and not self.stopped:  # entered and not seen to be left
+            deep = self._deepest > sys.getrecursionlimit() // 2  # the recorder's own calls no longer fitted the stack
+            self.stopped = "recursion" if deep else "the program replaced the trace function"
+        return raised
 
     def flush(self) -> None:
         """Gives the frames not yet sent to the sink."""
         if self.sink:
+            self._sending = True
             for frame in self.frames[self._sent :]:
                 self.sink(frame)
             self._sent = len(self.frames)
+            self._sending = False
 
     def arm(self, seconds: float) -> None:
         """Stops the program after `seconds`, again and again in case a handler swallowed it; main thread only."""
-        signal.signal(signal.SIGALRM, lambda *_: self._stop("time"))
+        signal.signal(signal.SIGALRM, self._ring)
         signal.setitimer(signal.ITIMER_REAL, seconds, 0.05)
 
     def disarm(self) -> None:
@@ -154,20 +182,20 @@ class Recorder:
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
+    def _ring(self, *_: object) -> None:
+        if not self._sending:  # half a frame must not be left in the sink: it rings again at once
+            self._stop("time")
+
     def _stop(self, why: str) -> None:
         self.stopped = self.stopped or why
         if self.on_stop:
             self.on_stop(self.stopped)
         raise Stop(self.stopped)
 
-    def _left(self) -> bool:
-        """Whether the entry scope's own last frame was recorded."""
-        return self._depth < 0
-
     # -- events --------------------------------------------------------------------------------------
 
     def _foreign(self, frame: types.FrameType, event: str, argument: Any) -> None:
-        self.other_threads.add(threading.get_ident())
+        self.other_threads += 1
         sys.settrace(None)
 
     def _enter(self, frame: types.FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
@@ -176,6 +204,7 @@ class Recorder:
             return None
         self._check()
         self._depth += 1
+        self._deepest = max(self._deepest, self._depth)
         key = id(frame)
         self._entry = self._entry or key
         resumed = key in self._suspended
@@ -201,7 +230,8 @@ class Recorder:
 
     def _exception(self, frame: types.FrameType, argument: Any, activation: _Activation) -> None:
         kind, value, _ = argument
-        activation.raised, activation.unwinding = self._error(kind, value), True
+        activation.raised = self._error(kind, value)
+        activation.unwinding = not issubclass(kind, (StopIteration, StopAsyncIteration))  # an await that is done stays here
         if issubclass(kind, GeneratorExit) and self.frames[-1].resumed:
             activation.closing = [self.frames.pop(), self._frame(Event.EXCEPTION, frame, value=activation.raised)]
         elif not issubclass(kind, _NOISE) or self._line(frame).lstrip().startswith("raise"):
@@ -217,9 +247,9 @@ class Recorder:
             pass
         elif instruction.startswith("RETURN"):
             self._emit(Event.RETURN, frame, value=self.renderer.render(value))
-        elif instruction in _SUSPENDING or (instruction == "RESUME" and not activation.unwinding):  # RESUME: from 3.13 on
+        elif instruction in _SUSPENDING and not activation.unwinding:
             self._suspended.add(key)
-            self._emit(Event.RETURN, frame, value=self.renderer.render(value), suspended=True)
+            self._emit(Event.RETURN, frame, value=self.renderer.render(_unwrapped(value)), suspended=True)
         elif activation.frame == len(self.frames) - 1 and activation.frame >= 0:
             self.frames[-1] = replace(self.frames[-1], unwind=True)
         else:  # raised again after a handler or a `finally` ran
@@ -268,12 +298,10 @@ class Recorder:
 
     def _def_line(self, code: types.CodeType, line: int) -> int:
         """A decorated function starts at its decorator; the call is shown at its `def`."""
-        lines = self.files[code.co_filename]
-        for at in range(line, min(line + 20, len(lines)) + 1):
-            text = lines[at - 1].lstrip()
-            if not text.startswith("@"):
-                return at if text.startswith(("def ", "async def ", "class ")) else line
-        return line
+        known = self._def_lines.get(code.co_filename)
+        if known is None:
+            known = self._def_lines[code.co_filename] = _decorated(self.files[code.co_filename])
+        return known.get(line, line)
 
     def _line(self, frame: types.FrameType) -> str:
         lines = self.files[frame.f_code.co_filename]
@@ -303,6 +331,16 @@ class Recorder:
             self._stop("events")
         if self._bytes >= self.limits.max_bytes:
             self._stop("bytes")
+
+
+def _decorated(lines: list[str]) -> dict[int, int]:
+    """First decorator's line to the line of the `def` or `class`."""
+    try:
+        nodes = list(ast.walk(ast.parse("\n".join(lines))))
+    except (SyntaxError, ValueError, RecursionError):
+        return {}
+    definitions = [n for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+    return {n.decorator_list[0].lineno: n.lineno for n in definitions if n.decorator_list}
 
 
 def record_program(source: str, entry: str, arguments: str, limits: Limits | None = None) -> Trace:
@@ -346,8 +384,11 @@ def load_module(source: str, filename: str) -> dict[str, Any]:
         raise UsageError(f"the source does not parse{where}: {message}") from error
     module = types.ModuleType("__traced__")
     module.__file__ = filename
+    sys.modules[module.__name__] = module  # where dataclasses look for the module of their annotations
     try:
         exec(code, module.__dict__)
+    except SystemExit as error:
+        raise RecordError(f"the top level of the source ended the program: SystemExit({error.code!r})") from error
     except Exception as error:
         raise RecordError(f"running the top level of the source raised {type(error).__name__}: {error}") from error
     return module.__dict__
@@ -412,6 +453,6 @@ def finish(recorder: Recorder, error: BaseException | None, *, source: str, entr
         limits=limits,
         outcome=outcome,
         detail=recorder.stopped,
-        threads_unrecorded=len(recorder.other_threads),
+        threads_unrecorded=recorder.other_threads,
     )
     return Trace(header, frames)

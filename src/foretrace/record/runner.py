@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import sys
+from pathlib import Path
 from typing import Any, NoReturn
 
 from foretrace.errors import ForetraceError, UsageError
@@ -16,6 +17,7 @@ from foretrace.trace.jsonl import FrameWriter, end_line, header_line
 
 _FILE_BYTES = 16 << 20
 _PROCESSES = 64
+"""Processes and threads that the program may start. The kernel counts all of the user's, and none of root's."""
 
 
 def main(pipe: int) -> NoReturn:
@@ -58,6 +60,8 @@ def _record(job: dict[str, Any], limits: Limits, pipe: int) -> None:
     recorder = Recorder({filename: source.split("\n")}, limits, sink=send, on_stop=stop)
     recorder.arm(limits.seconds)
     error = recorder.run(function, *args, **kwargs)
+    if recorder.forked:
+        os._exit(0)
     recorder.disarm()
     recorder.flush()
     _write(pipe, end_line(finish(recorder, error, source=source, entry=entry, limits=limits).header))
@@ -72,12 +76,23 @@ def _limit(limits: Limits) -> None:
         resource.RLIMIT_CPU: seconds,
         resource.RLIMIT_FSIZE: _FILE_BYTES,
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_NPROC: _PROCESSES,
+        resource.RLIMIT_NPROC: _tasks_of_user() + _PROCESSES,
     }
     for what, value in wanted.items():
         _, hard = resource.getrlimit(what)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(what, (value, value))
+
+
+def _tasks_of_user() -> int:
+    """Processes and threads that this user has now (Linux)."""
+    count = 0
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            count += len(os.listdir(process / "task")) if process.stat().st_uid == os.getuid() else 0
+        except OSError:  # it has ended
+            continue
+    return count
 
 
 def _write(pipe: int, text: str) -> None:

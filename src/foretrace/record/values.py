@@ -29,8 +29,6 @@ _PLAIN = {
     datetime.timedelta,
     datetime.timezone,
     decimal.Decimal,
-    fractions.Fraction,
-    range,
     pathlib.PosixPath,
     pathlib.WindowsPath,
     pathlib.PurePosixPath,
@@ -54,9 +52,16 @@ _BRACKETS: dict[type, tuple[str, str]] = {
     collections.Counter: ("Counter({", "})"),
     collections.OrderedDict: ("OrderedDict({", "})"),
 }
+_BASES = {*_BRACKETS, str, int, float, bytes}
+"""Built-in types whose content a subclass shows."""
 _EMPTY: dict[type, str] = {set: "set()", frozenset: "frozenset()", collections.Counter: "Counter()"}
 _exception_arguments = BaseException.__dict__["args"].__get__
+_class_dict = type.__dict__["__dict__"].__get__
+_class_flags = type.__dict__["__flags__"].__get__
+_class_mro = type.__dict__["__mro__"].__get__
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class made by a class statement
+_MAX_PARTS = 4096
+"""Values within a value that are looked at; what lies beyond is `…`."""
 _MAX_INT_BITS = 13_000  # below the interpreter's limit of 4,300 digits
 
 
@@ -76,6 +81,8 @@ class Renderer:
         self.limits = limits or ValueLimits()
         self._numbers: dict[int, int] = {}
         self._per_type: collections.Counter[str] = collections.Counter()
+        self._left = 0
+        """Parts that may still be looked at in the value being rendered."""
 
     def render(self, value: Any) -> str:
         """The text of `value`; never raises and never calls code of the traced program."""
@@ -84,9 +91,11 @@ class Renderer:
             return self._string(value)
         if kind is int:
             return _integer(value)
-        if kind in _ATOMS:
-            return repr(value)
-        text = self._value(value, 0, [])
+        self._left = _MAX_PARTS
+        try:
+            text = self._value(value, 0, [])
+        except Exception:  # an object that is broken inside: whatever it does, the program must not see it
+            return f"<{_type_name(kind)} not shown>"
         if len(text) > 4 * self.limits.characters:
             return f"{text[: self.limits.characters]}…+{len(text) - self.limits.characters}"
         return text
@@ -94,16 +103,20 @@ class Renderer:
     def _value(self, value: Any, depth: int, inside: list[int]) -> str:
         """`inside` holds the ids of the containers around `value`; its length is bounded by the depth limit."""
         kind = type(value)
+        self._left -= 1
+        if self._left < 0:
+            return "…"
         if kind is str or kind is bytes or kind is bytearray:
             return self._string(value)
         if kind is int:
             return _integer(value)
-        if kind in _ATOMS or kind in _PLAIN:
-            return repr(value)
         if issubclass(kind, type):
             return f"<class '{_type_name(value)}'>"
-        if kind in _FUNCTIONS:
-            return f"<function {value.__name__}>"
+        if type(kind) is type:  # a class with a metaclass of its own may have any hash and equality
+            if kind in _ATOMS or (kind in _PLAIN and not _has_own_zone(value)):
+                return repr(value)
+            if kind in _FUNCTIONS:
+                return f"<function {_function_name(value)}>"
         if kind is types.ModuleType:
             return f"<module '{value.__dict__.get('__name__', '?')}'>"
         if id(value) in inside or depth >= self.limits.depth:
@@ -116,15 +129,19 @@ class Renderer:
 
     def _stub(self, value: object, kind: type, *, cyclic: bool) -> str:
         """What stands for a container inside itself (as `repr` writes it) or below the depth limit."""
-        opening, closing = _BRACKETS.get(kind, ("<", ">"))
-        if cyclic and kind in _BRACKETS:
+        if type(kind) is not type or kind not in _BRACKETS:
+            return f"<{self._name(value, kind)}>"
+        opening, closing = _BRACKETS[kind]
+        if cyclic:
             return f"{opening}...{closing}"
-        if kind in _BRACKETS:
-            count = len(value)  # type: ignore[arg-type]
-            return f"{opening}…+{count}{closing}" if count else self._compound(value, kind, 0, [])
-        return f"<{self._name(value, kind)}>"
+        count = len(value)  # type: ignore[arg-type]
+        return f"{opening}…+{count}{closing}" if count else self._compound(value, kind, 0, [])
 
     def _compound(self, value: Any, kind: type, depth: int, inside: list[int]) -> str:
+        if kind is fractions.Fraction:
+            return f"Fraction({_integer(value._numerator)}, {_integer(value._denominator)})"
+        if type(kind) is not type:
+            return self._object(value, kind, depth, inside)
         if kind in (list, tuple, collections.deque):
             return self._sequence(value, kind, depth, inside)
         if kind in (set, frozenset):
@@ -134,12 +151,18 @@ class Renderer:
         if kind is collections.defaultdict:
             factory = self._value(value.default_factory, depth, inside)
             return f"defaultdict({factory}, {self._mapping(value, dict, depth, inside)})"
+        if kind is range:
+            bounds = [value.start, value.stop, value.step]
+            return f"range({', '.join(map(_integer, bounds if value.step != 1 else bounds[:2]))})"
+        if kind in _PLAIN:  # a date with a zone of the program's
+            zone = self._value(value.tzinfo, depth, inside)
+            return f"{repr(value.replace(tzinfo=None))[:-1]}, tzinfo={zone})"
         if kind is slice:
             parts = (self._value(x, depth, inside) for x in (value.start, value.stop, value.step))
             return f"slice({', '.join(parts)})"
         if kind is array.array:
             return f"array('{value.typecode}', {self._sequence(value.tolist(), list, depth, inside)})"
-        if kind.__module__ == "numpy" and type.__dict__["__name__"].__get__(kind) == "ndarray":
+        if _type_name(kind) == "ndarray" and _class_dict(kind).get("__module__", "numpy") == "numpy":
             return _numpy(value)
         return self._object(value, kind, depth, inside)
 
@@ -157,6 +180,8 @@ class Renderer:
         if not value:
             return _EMPTY[kind]
         opening, closing = _BRACKETS[kind]
+        if len(value) > _MAX_PARTS:
+            return f"{opening}…+{len(value)}{closing}"
         texts = sorted(self._value(x, depth, inside) for x in value)
         return opening + ", ".join([*texts[: self.limits.items], *self._rest(len(texts))]) + closing
 
@@ -172,11 +197,12 @@ class Renderer:
     def _object(self, value: Any, kind: type, depth: int, inside: list[int]) -> str:
         """Instances of user and library types: attributes from the instance dictionary and slots."""
         if issubclass(kind, enum.Enum):
-            name = object.__getattribute__(value, "__dict__").get("_name_", "?")
+            name = _instance_dict(value, kind).get("_name_", "?")
             return f"<{_type_name(kind)}.{name}>"
-        if issubclass(kind, tuple) and "_fields" in kind.__dict__:
-            fields = zip(kind.__dict__["_fields"], tuple.__iter__(value), strict=False)
-            shown = ", ".join(f"{n}={self._value(x, depth, inside)}" for n, x in fields)
+        fields = _class_dict(kind).get("_fields")
+        if issubclass(kind, tuple) and type(fields) is tuple and all(type(n) is str for n in fields):
+            items = zip(fields, tuple.__iter__(value), strict=False)
+            shown = ", ".join(f"{n}={self._value(x, depth, inside)}" for n, x in items)
             return f"{_type_name(kind)}({shown})"
         if issubclass(kind, BaseException):
             shown = ", ".join(self._value(x, depth, inside) for x in _exception_arguments(value))
@@ -184,9 +210,9 @@ class Renderer:
         attributes = list(_attributes(value, kind))
         parts = [f"{n}={self._value(x, depth, inside)}" for n, x in attributes[: self.limits.items]]
         parts += self._rest(len(attributes))
-        if "__dataclass_fields__" in kind.__dict__:
+        if "__dataclass_fields__" in _class_dict(kind):
             return f"{_type_name(kind)}({', '.join(parts)})"
-        built_in = next((base for base in kind.__mro__ if base in (*_BRACKETS, str, int, float, bytes)), None)
+        built_in = next((base for base in _class_mro(kind) if type(base) is type and base in _BASES), None)
         if built_in is not None:
             parts.insert(0, self._value(_plain_copy(value, built_in), depth, inside))
         return f"<{' '.join([self._name(value, kind), ', '.join(parts)]).strip()}>"
@@ -237,21 +263,40 @@ def _type_name(kind: Any) -> str:
 
 def _attributes(value: object, kind: type) -> Iterator[tuple[str, object]]:
     """Instance attributes: slots by their descriptors, then the instance dictionary; properties are not run."""
-    for base in reversed(kind.__mro__):
-        if not base.__flags__ & _HEAP_TYPE:
+    for base in reversed(_class_mro(kind)):
+        if not _class_flags(base) & _HEAP_TYPE:
             continue  # the members of a generator or a code object are the interpreter's, not the program's
-        for name, member in list(base.__dict__.items()):
+        for name, member in list(_class_dict(base).items()):
             if type(member) is types.MemberDescriptorType and not name.startswith("__"):
                 try:
                     yield name, member.__get__(value, kind)
                 except AttributeError:
                     continue
-    try:
-        attributes = object.__getattribute__(value, "__dict__")
-    except Exception:  # no instance dictionary, or a hostile one
-        return
-    if type(attributes) is dict:
-        yield from ((n, x) for n, x in list(attributes.items()) if type(n) is str)
+    attributes = _instance_dict(value, kind)
+    yield from ((n, x) for n, x in list(attributes.items()) if type(n) is str)
+
+
+def _instance_dict(value: object, kind: type) -> dict[Any, Any]:
+    """The instance dictionary, read past any `__dict__` property of the program's; empty if there is none."""
+    for base in _class_mro(kind):
+        member = _class_dict(base).get("__dict__")
+        if type(member) is types.GetSetDescriptorType:
+            found = member.__get__(value, kind)
+            return found if type(found) is dict else {}
+    return {}
+
+
+def _has_own_zone(value: Any) -> bool:
+    """Whether this is a date or a time whose zone is the program's object, with a `__repr__` of its own."""
+    dated = type(value) in (datetime.datetime, datetime.time)
+    return dated and value.tzinfo is not None and type(value.tzinfo) is not datetime.timezone
+
+
+def _function_name(value: Any) -> str:
+    """The name of a function or method, of whatever a method was made of."""
+    inner = value.__func__ if type(value) is types.MethodType else value
+    named = type(type(inner)) is type and type(inner) in _FUNCTIONS
+    return str(inner.__name__) if named else _type_name(type(inner))
 
 
 def _plain_copy(value: Any, base: Any) -> object:

@@ -91,9 +91,10 @@ def diff(predicted: Trace, real: Trace) -> Diff:
 
 def _frame(step: int, ours: Frame, theirs: Frame) -> Iterator[Divergence]:
     """The divergences of one step."""
-    if ours.event is not theirs.event or ours.source != theirs.source:
+    elsewhere = ours.line != theirs.line and ours.line > 0 and theirs.line > 0
+    if ours.event is not theirs.event or ours.source != theirs.source or elsewhere:
         kind = "ghost" if ours.ghost else "line"
-        if ours.source == theirs.source and Event.EXCEPTION in (ours.event, theirs.event):
+        if ours.source == theirs.source and not elsewhere and Event.EXCEPTION in (ours.event, theirs.event):
             kind = "exception"
         yield Divergence(step, kind, theirs.line, None, _what(ours), _what(theirs))
         return

@@ -106,7 +106,7 @@ def read_jsonl(lines: Iterable[str], *, partial: bool = False) -> Iterator[Trace
                 header = None
             else:
                 frames.append(_frame(record, states))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             if partial and (header is not None or not line.endswith("\n")):
                 break
             raise FormatError(f"line {number} is not part of a trace (JSON Lines v{VERSION}): {_reason(error)}") from error
@@ -124,21 +124,32 @@ def _header(record: dict[str, Any]) -> Header:
     if record["v"] != VERSION:
         raise FormatError(f"version {record['v']}, this program reads {VERSION}")
     return Header(
-        source=record["source"]["text"],
-        path=record["source"]["path"],
-        entry=record["entry"],
-        arguments=record["args"],
-        kind=record["kind"],
-        model=record["model"],
-        python=record["python"],
+        source=_text(record["source"], "text"),
+        path=_text(record["source"], "path"),
+        entry=_text(record, "entry"),
+        arguments=_texts(record["args"]),
+        kind=_text(record, "kind"),
+        model=record["model"] if record["model"] is None else _text(record, "model"),
+        python=_text(record, "python"),
         hash_seed=record["hash_seed"],
         limits=Limits(**record["limits"]) if record["limits"] else None,
     )
 
 
 def _closed(header: Header, record: dict[str, Any]) -> Header:
-    threads = record["threads_unrecorded"]
-    return replace(header, outcome=Outcome(record["end"]), detail=record["detail"], threads_unrecorded=threads)
+    threads = int(record["threads_unrecorded"])
+    return replace(header, outcome=Outcome(record["end"]), detail=_text(record, "detail"), threads_unrecorded=threads)
+
+
+def _text(record: dict[str, Any], name: str) -> str:
+    text = record[name]
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is not a string")
+    return text
+
+
+def _texts(values: dict[str, Any]) -> dict[str, str]:
+    return {name: _text(values, name) for name in values}
 
 
 def _frame(record: dict[str, Any], states: dict[int, dict[str, str]]) -> Frame:
@@ -147,13 +158,11 @@ def _frame(record: dict[str, Any], states: dict[int, dict[str, str]]) -> Frame:
     if "set" in record:
         before = {} if event is Event.CALL else states.get(depth, {})
         gone = set(record.get("del", ()))
-        state = {n: t for n, t in before.items() if n not in gone} | record["set"]
-        if not all(isinstance(t, str) for t in state.values()):
-            raise TypeError("a local is not a string")
+        state = {n: t for n, t in before.items() if n not in gone} | _texts(record["set"])
         states[depth] = state
     flags = {flag: True for flag in _FLAGS if record.get(flag)}
-    value = record.get("value")
-    return Frame(event, str(record["fn"]), depth, int(record["line"]), str(record["src"]), state, value, **flags)
+    value = _text(record, "value") if "value" in record else None
+    return Frame(event, _text(record, "fn"), depth, int(record["line"]), _text(record, "src"), state, value, **flags)
 
 
 def _line(values: dict[str, Any]) -> str:

@@ -7,8 +7,11 @@ The semantics are those of `docs/trace-format.md` (Code World Model report, arXi
     {'x': '1'}
 """
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from foretrace.errors import UsageError
 
 
 class Event(StrEnum):
@@ -74,6 +77,12 @@ class Limits:
     max_events: int = 10_000
     max_bytes: int = 1_000_000
     """Characters of all frames together (CWM report, section 2.2: traces over 1 MB are dropped)."""
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "memory_mb", "max_events", "max_bytes"):
+            value = getattr(self, name)
+            if not 0 < value < math.inf:
+                raise UsageError(f"a limit must be a positive number: {name} is {value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,7 +59,7 @@ def load_state(
                     _restore(optimizer, _part(tensors, f"optimizer.{number}."))
             except Exception as error:  # safetensors, JSON and torch each raise their own
                 what = f"cannot resume from {candidate}: {error}"
-                raise CheckpointError(f"{what}; use another --out folder, or delete this one to start anew") from error
+                raise CheckpointError(f"{what}; use another folder, or delete this one to start anew") from error
             return progress
     return None
 
