@@ -32,7 +32,7 @@ class Recipe:
 
 
 def tiny(work: Path = Path("runs/tiny")) -> Recipe:
-    """6.4 million parameters, about 24 million tokens: two hours on two cores without AMX."""
+    """6.4 million parameters, about 70 million tokens: two and a half hours on two cores with AVX-512 bf16."""
     model = ModelConfig(
         vocab_size=1024,
         hidden_size=256,
@@ -44,15 +44,15 @@ def tiny(work: Path = Path("runs/tiny")) -> Recipe:
         max_position_embeddings=4096,
         sliding_window=512,
     )
-    data = BuildConfig(out=work / "shards", shards=20, max_tokens=1024)
+    data = BuildConfig(out=work / "shards", shards=60, max_tokens=1280)
     run = TrainConfig(
         data=data.out,
         validation=work / "shards-validation",
         out=work / "run",
-        steps=6400,
-        tokens_per_batch=4096,
+        steps=8800,
+        tokens_per_batch=8192,
         warmup_steps=60,
-        decay_steps=1400,
+        decay_steps=7400,
         validate_every=500,
         compile=True,
     )
