@@ -20,10 +20,10 @@ def program(tmp_path: Path) -> Path:
     return file
 
 
-def foretrace(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+def foretrace(*arguments: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "foretrace", *map(str, arguments)]
     environment = {"PATH": "/usr/bin:/bin", "NO_COLOR": "1", "COLUMNS": "100", "LC_ALL": "C.UTF-8"}
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    return subprocess.run(command, capture_output=True, text=True, env=environment | variables, timeout=120)
 
 
 def test_help_is_quick_and_lists_every_command() -> None:
@@ -104,6 +104,10 @@ def test_doctor_uses_what_it_checks() -> None:
         (["train", "tiny", "train.stesp=3"], 2, "did you mean 'steps'"),
         (["train", "tiny", "train.steps=many"], 2, "train.steps"),
         (["recrod"], 2, "Did you mean 'record'"),
+        (["record", "{program}::double", "--seconds", "nan"], 2, "nan is not a number"),
+        (["record", "{program}::double", "--memory", "-1"], 2, "not in the range"),
+        (["record", "{program}::double", "--max-events", "0"], 2, "not in the range"),
+        (["predict", "{program}::double", "--temperature", "nan"], 2, "nan is not a number"),
     ],
 )
 def test_a_users_error_is_a_message_and_a_code(program: Path, arguments: list[str], code: int, complaint: str) -> None:
@@ -159,3 +163,14 @@ def test_a_damaged_checkpoint_names_the_file(program: Path, tmp_path: Path, brok
     missing = foretrace("predict", f"{program}::double", "--args", "1", "--model", folder)
     assert missing.returncode == 3
     assert f"lacks {broken}" in missing.stderr
+
+
+def test_a_wrong_option_is_json_too(program: Path) -> None:
+    result = foretrace("record", f"{program}::double", "--json", "--memory", "-1")
+    assert json.loads(result.stdout)["exit_code"] == result.returncode == 2
+
+
+def test_a_terminal_that_knows_no_arrows_gets_escapes(program: Path) -> None:
+    result = foretrace("record", f"{program}::double", "--args", "'a'", PYTHONIOENCODING="ascii")
+    assert result.returncode == 0
+    assert "\\u2192" in result.stdout

@@ -68,3 +68,20 @@ def test_another_version_is_named() -> None:
 def test_another_file_is_a_clear_error(line: str) -> None:
     with pytest.raises(FormatError, match="line 1"):
         list(read_jsonl([line]))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"line": 1', '"line": 1e999'),
+        ('"args": {', '"args": null, "x": {'),
+        ('"detail": ""', '"detail": null'),
+        ('"src": "', '"src": 1, "x": "'),
+    ],
+)
+def test_a_damaged_field_is_a_clear_error(old: str, new: str) -> None:
+    text = io.StringIO()
+    write_jsonl(record_program("def f(x):\n    return x\n", "f", "1"), text)
+    assert old in text.getvalue()
+    with pytest.raises(FormatError, match="is not part of a trace"):
+        list(read_jsonl(text.getvalue().replace(old, new).splitlines()))

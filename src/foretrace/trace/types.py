@@ -105,7 +105,7 @@ class Header:
     limits: Limits | None = None
     outcome: Outcome = Outcome.RETURNED
     detail: str = ""
-    """Why it was truncated: `time`, `memory`, `events`, `bytes`, `exit code 3`, `tokens`, …"""
+    """Why it was truncated: `time`, `events`, `bytes`, `exit code 3`, `tokens`, …"""
     threads_unrecorded: int = 0
 
 
