@@ -91,6 +91,7 @@ def test_binding_executes_nothing(tmp_path: Path) -> None:
     ("source", "entry", "arguments", "complaint"),
     [
         ("def f(:\n", "f", "", "line 1"),
+        ("def f(): pass\nnonlocal x\n", "f", "", "line 2"),
         ("def count(): pass\n", "cuont", "", "did you mean 'count'"),
         ("def f(a): pass\n", "f", "", "do not bind to f\\(a\\): missing a required argument: 'a'"),
         ("def f(a): pass\n", "f", "1, 2", "too many positional"),

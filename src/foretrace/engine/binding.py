@@ -45,10 +45,11 @@ def bind_call(source: str, entry: str, arguments: str) -> BoundCall:
         UsageError: the source or the arguments do not parse, there is no such function, or the arguments do not bind.
 
     """
-    function = find_function(parse_source(source), entry, _bound_names(source))
+    tree, names = parse_source(source), _bound_names(source)
+    function = find_function(tree, entry, names)
     call = parse_arguments(arguments)
     if function is None or function.decorator_list or "." in entry:
-        return _wrapped(source, entry, call)
+        return _wrapped(source, entry, call, names)
     try:
         args = [_literal(a) for a in call.args]
         kwargs = {str(k.arg): _literal(k.value) for k in call.keywords if k.arg is not None}
@@ -57,7 +58,7 @@ def bind_call(source: str, entry: str, arguments: str) -> BoundCall:
     except ValueError:
         literal = False
     if not literal:
-        return _wrapped(source, entry, call)
+        return _wrapped(source, entry, call, names)
     bound = _bind(function, defaults, args, kwargs, entry)
     render = Renderer().render
     return BoundCall(source, entry, function.lineno, {name: render(value) for name, value in bound.items()}, arguments)
@@ -90,8 +91,17 @@ def functions_of(tree: ast.Module) -> dict[str, Function]:
 
 
 def _bound_names(source: str) -> set[str]:
-    """Names that the top level of the module binds in any way."""
-    return {s.get_name() for s in symtable.symtable(source, "<module>", "exec").get_symbols() if s.is_assigned()}
+    """Names that the top level of the module binds in any way.
+
+    Raises:
+        UsageError: the source parses, but is no program: a `return` outside a function, say.
+
+    """
+    try:
+        module = symtable.symtable(source, "<module>", "exec")
+    except SyntaxError as error:
+        raise UsageError(f"the source does not parse at line {error.lineno}: {error.msg}") from error
+    return {symbol.get_name() for symbol in module.get_symbols() if symbol.is_assigned()}
 
 
 def find_function(tree: ast.Module, entry: str, bound: set[str]) -> Function | None:
@@ -185,8 +195,7 @@ def _bind(
     return {name: bound.arguments[name] for name in order}
 
 
-def _wrapped(source: str, entry: str, call: ast.Call) -> BoundCall:
-    names = _bound_names(source)
+def _wrapped(source: str, entry: str, call: ast.Call, names: set[str]) -> BoundCall:
     candidates = itertools.chain([WRAPPER], (f"{WRAPPER}_{i}" for i in itertools.count(1)))
     name = next(n for n in candidates if n not in names)
     arguments = ast.unparse(call).removeprefix("f(").removesuffix(")")

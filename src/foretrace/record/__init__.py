@@ -1,7 +1,8 @@
 """A real execution becomes a trace."""
 
 from foretrace.record.child import argument_text, read_target, record, record_source
-from foretrace.record.reference import Recorder, record_program
+from foretrace.record.program import record_program
+from foretrace.record.reference import Recorder
 from foretrace.record.values import Renderer, ValueLimits
 
 __all__ = [

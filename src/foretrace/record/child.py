@@ -126,7 +126,7 @@ def _run(job: str, folder: str, limits: Limits) -> tuple[bytes, str]:
     ]
     mark = str(uuid.uuid4())
     environment = {"PATH": os.defpath, "PYTHONHASHSEED": "0", "HOME": folder, "TMPDIR": folder, "LC_ALL": "C.UTF-8"}
-    environment["FORETRACE_RECORDING"] = mark
+    environment["FORETRACE_RECORDING"] = mark  # by which its descendants are found, whatever session they are in
     # -I ignores PYTHONHASHSEED, so isolation is asked for piece by piece
     command[1:2] = ["-s", "-P"]
     job_file = Path(folder) / "job.json"
@@ -221,7 +221,7 @@ def _interpret(stream: bytes, ending: str, header: Header) -> Trace:
     try:
         trace = next(read_jsonl(lines, partial=True), None)
     except FormatError as error:
-        raise RecordError(f"the program disturbed its own recording: {error}") from error
+        raise RecordError(f"{_DISTURBED}: {error}") from error
     if trace is None or not trace.frames:
         raise RecordError(f"the program ended before {header.entry} was entered ({ending or 'nothing was recorded'})")
     if trace.header.outcome is not Outcome.TRUNCATED and not _is_whole(trace, lines):
@@ -244,5 +244,5 @@ def _raise(line: str) -> None:
         record = loads(line)
         kind, message = record["error"], str(record["message"])
     except (JSONDecodeError, KeyError) as error:
-        raise RecordError("the program disturbed its own recording") from error
+        raise RecordError(_DISTURBED) from error
     raise (UsageError if kind == "usage" else RecordError)(message)

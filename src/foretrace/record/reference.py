@@ -1,7 +1,8 @@
 r"""The reference recorder: `sys.settrace` in pure Python, the specification of what a trace is.
 
-    trace = record_program("def f(x):\\n    return x + 1\\n", "f", "41")
-    trace.result                                                        # '42'
+    recorder = Recorder({"<program>": source.split("\\n")}, Limits())
+    error = recorder.run(function, 41)                                  # what it raised, or None
+    recorder.frames                                                     # `record/program.py` makes a Trace of them
 
 It runs the program in *this* process and is meant for child processes (`foretrace.record.child`) and trusted code.
 Semantics: `docs/trace-format.md`, section 1. A budget that runs out raises `Stop` in the traced program at this and every
@@ -10,10 +11,8 @@ further event, so that no handler keeps it alive.
 
 import ast
 import collections
-import difflib
 import dis
 import gc
-import itertools
 import os
 import signal
 import sys
@@ -24,11 +23,9 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from foretrace.errors import RecordError, UsageError
 from foretrace.record.values import Renderer
-from foretrace.trace import Event, Frame, Header, Limits, Outcome, Trace
+from foretrace.trace import Event, Frame, Limits
 
-_numbers = itertools.count(1)
 _NOISE = (StopIteration, StopAsyncIteration, GeneratorExit)
 _SUSPENDING = frozenset({"YIELD_VALUE", "SEND", "YIELD_FROM", "RESUME"})
 """Instructions at which a scope stands when it is suspended; RESUME from 3.13 on."""
@@ -49,18 +46,15 @@ def _exhaust(result: object) -> None:
     """Runs what a generator function or a coroutine function returned to its end."""
     if isinstance(result, types.GeneratorType):
         collections.deque(result, maxlen=0)
-    elif isinstance(result, types.CoroutineType):
+    elif isinstance(result, types.CoroutineType | types.AsyncGeneratorType):
         import asyncio  # slow to import, and seldom needed
 
-        asyncio.run(result)
-    elif isinstance(result, types.AsyncGeneratorType):
-        import asyncio
+        asyncio.run(result if isinstance(result, types.CoroutineType) else _exhaust_async(result))
 
-        async def exhaust() -> None:
-            async for _ in result:
-                pass
 
-        asyncio.run(exhaust())
+async def _exhaust_async(generator: types.AsyncGeneratorType[Any, Any]) -> None:
+    async for _ in generator:
+        pass
 
 
 def _unwrapped(value: Any) -> Any:
@@ -164,10 +158,11 @@ class Recorder:
         """Gives the frames not yet sent to the sink."""
         if self.sink:
             self._sending = True
-            for frame in self.frames[self._sent :]:
-                self.sink(frame)
-            self._sent = len(self.frames)
-            self._sending = False
+            try:
+                for frame in self.frames[self._sent :]:
+                    self.sink(frame)
+            finally:
+                self._sent, self._sending = len(self.frames), False
 
     def arm(self, seconds: float) -> None:
         """Stops the program after `seconds`, again and again in case a handler swallowed it; main thread only."""
@@ -341,118 +336,3 @@ def _decorated(lines: list[str]) -> dict[int, int]:
         return {}
     definitions = [n for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
     return {n.decorator_list[0].lineno: n.lineno for n in definitions if n.decorator_list}
-
-
-def record_program(source: str, entry: str, arguments: str, limits: Limits | None = None) -> Trace:
-    """Runs `entry(arguments)` of `source` in this process and records it.
-
-    Args:
-        entry: name of a function or `Class.method` of the module.
-        arguments: text of the argument list, such as `"'abc', k=[1]"`, evaluated in the module's namespace.
-
-    Raises:
-        UsageError: the source or the arguments do not parse, the function is missing, or the arguments do not bind.
-        RecordError: running the module's top level, or evaluating the arguments, raised.
-
-    """
-    limits = limits or Limits()
-    filename = f"<foretrace-{next(_numbers)}>"
-    namespace = load_module(source, filename)
-    function = find_function(namespace, entry)
-    args, kwargs = evaluate_arguments(arguments, namespace)
-    lines = source.split("\n")
-    recorder = Recorder({filename: lines}, limits)
-    error: BaseException | None
-    try:
-        recorder.arm(limits.seconds)
-        try:
-            error = recorder.run(function, *args, **kwargs)
-        finally:
-            recorder.disarm()
-    except Stop as stop:  # the alarm rang between the program's last step and our first
-        error = stop
-    return finish(recorder, error, source=source, entry=entry, limits=limits)
-
-
-def load_module(source: str, filename: str) -> dict[str, Any]:
-    """Compiles and runs the top level of `source`; returns its namespace."""
-    try:
-        code = compile(source, filename, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
-        where = f" at line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        message = error.msg if isinstance(error, SyntaxError) else str(error)
-        raise UsageError(f"the source does not parse{where}: {message}") from error
-    module = types.ModuleType("__traced__")
-    module.__file__ = filename
-    sys.modules[module.__name__] = module  # where dataclasses look for the module of their annotations
-    try:
-        exec(code, module.__dict__)
-    except SystemExit as error:
-        raise RecordError(f"the top level of the source ended the program: SystemExit({error.code!r})") from error
-    except Exception as error:
-        raise RecordError(f"running the top level of the source raised {type(error).__name__}: {error}") from error
-    return module.__dict__
-
-
-def find_function(namespace: dict[str, Any], entry: str) -> Callable[..., Any]:
-    """The function called `entry`.
-
-    Raises:
-        UsageError: there is none; the message lists those there are.
-
-    """
-    first, *rest = entry.split(".")
-    found = namespace.get(first)
-    for name in rest:
-        found = getattr(found, name, None)
-    if callable(found):
-        return found  # type: ignore[no-any-return]
-    names = [n for n, v in namespace.items() if isinstance(v, types.FunctionType)]
-    close = difflib.get_close_matches(entry, names, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    raise UsageError(f"no function {entry!r} in the source ({hint}functions: {', '.join(names) or 'none'})")
-
-
-def evaluate_arguments(arguments: str, namespace: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Values of an argument list, evaluated in `namespace`."""
-
-    def collect(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        return args, kwargs
-
-    text = f"__collect__({arguments}\n)"
-    try:
-        ast.parse(text, mode="eval")
-        result: tuple[tuple[Any, ...], dict[str, Any]] = eval(text, {**namespace, "__collect__": collect})
-    except SyntaxError as error:
-        raise UsageError(f"the arguments do not parse: {arguments!r} ({error.msg})") from error
-    except Exception as error:
-        raise RecordError(f"evaluating the arguments raised {type(error).__name__}: {error}") from error
-    return result
-
-
-def finish(recorder: Recorder, error: BaseException | None, *, source: str, entry: str, limits: Limits) -> Trace:
-    """The trace of a recorder that ran.
-
-    Raises:
-        UsageError: the arguments did not bind, so that nothing was entered.
-
-    """
-    frames = tuple(recorder.frames)
-    if not frames:
-        if isinstance(error, TypeError):
-            raise UsageError(f"the arguments do not bind: {error}")
-        raise RecordError(f"{entry} is not a Python function of the source: nothing was recorded")
-    outcome = Outcome.RETURNED if error is None else Outcome.RAISED
-    if recorder.stopped:
-        outcome = Outcome.TRUNCATED
-    header = Header(
-        source=source,
-        entry=entry,
-        arguments=dict(frames[0].state),
-        python=".".join(map(str, sys.version_info[:3])),
-        limits=limits,
-        outcome=outcome,
-        detail=recorder.stopped,
-        threads_unrecorded=recorder.other_threads,
-    )
-    return Trace(header, frames)

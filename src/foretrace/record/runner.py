@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from foretrace.errors import ForetraceError, UsageError
-from foretrace.record.reference import Recorder, evaluate_arguments, find_function, finish, load_module
+from foretrace.record.program import evaluate_arguments, find_function, finish, load_module
+from foretrace.record.reference import Recorder
 from foretrace.trace import Frame, Header, Limits
 from foretrace.trace.jsonl import FrameWriter, end_line, header_line
 
