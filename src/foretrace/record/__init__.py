@@ -2,12 +2,14 @@
 
 from foretrace.record.child import argument_text, read_target, record, record_source
 from foretrace.record.program import record_program
-from foretrace.record.reference import Recorder
+from foretrace.record.recorder import Recorder
+from foretrace.record.scope import Scope
 from foretrace.record.values import Renderer, ValueLimits
 
 __all__ = [
     "Recorder",
     "Renderer",
+    "Scope",
     "ValueLimits",
     "argument_text",
     "read_target",

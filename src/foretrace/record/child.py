@@ -3,17 +3,15 @@ r"""Recording in a child process: what the traced program does, it does to itsel
     trace = record_source("def f(n):\\n    return n * 2\\n", "f", "21")
 
 The child is a fresh interpreter in a new session, with limits on memory, file size and processes, no standard input, its
-output thrown away, a temporary directory to work in. It writes frames to a pipe as they happen, so that a crash, a kill
-or `os._exit` loses at most the last one. What comes through that pipe is treated as hostile: the program shares it.
+output thrown away, a temporary directory to work in. Its frames are outside its process as they happen, so that a crash, a
+kill or `os._exit` loses at most the last one. What they say is treated as hostile: the program can reach them.
 """
 
 import os
-import selectors
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 import uuid
 from dataclasses import asdict, replace
 from importlib.util import decode_source
@@ -21,11 +19,10 @@ from json import JSONDecodeError, dumps, loads
 from pathlib import Path
 from typing import Any
 
-from foretrace.errors import FormatError, RecordError, UsageError
-from foretrace.trace import Event, Header, Limits, Outcome, Trace, read_jsonl
+from foretrace.errors import RecordError, UsageError
+from foretrace.record.sink import TAIL_BYTES, merge
+from foretrace.trace import Event, Header, Limits, Outcome, Trace, read_binary
 
-_MAX_STREAM = 64_000_000
-"""Bytes read from a child; a trace within its own budgets is far smaller."""
 _KILL_ROUNDS = 20
 _DISTURBED = "the program disturbed its own recording"
 _GRACE = 2.0
@@ -50,8 +47,8 @@ def record_source(
     limits = limits or Limits()
     job = {"source": source, "entry": entry, "arguments": arguments, "path": path, "limits": asdict(limits)}
     with tempfile.TemporaryDirectory(prefix="foretrace-") as folder:
-        stream, ending = _run(dumps(job), folder, limits)
-    return _interpret(stream, ending, Header(source=source, entry=entry, path=path, limits=limits))
+        data, ending = _run(dumps(job), folder, limits)
+    return _interpret(data, ending, Header(source=source, entry=entry, path=path, limits=limits))
 
 
 def record(target: str, /, *args: Any, arguments: str | None = None, limits: Limits | None = None, **kwargs: Any) -> Trace:
@@ -114,72 +111,48 @@ def argument_text(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
 
 def _run(job: str, folder: str, limits: Limits) -> tuple[bytes, str]:
     """Starts the child; returns what it wrote and how it ended (empty: by itself, in order)."""
-    reader, writer = os.pipe()
-    package = str(Path(__file__).resolve().parents[2])
-    command = [
-        sys.executable,
-        "-I",
-        "-X",
-        "utf8",
-        "-c",
-        f"import sys; sys.path.insert(0, {package!r}); import foretrace.record.runner as r; r.main({writer})",
-    ]
     mark = str(uuid.uuid4())
     environment = {"PATH": os.defpath, "PYTHONHASHSEED": "0", "HOME": folder, "TMPDIR": folder, "LC_ALL": "C.UTF-8"}
     environment["FORETRACE_RECORDING"] = mark  # by which its descendants are found, whatever session they are in
-    # -I ignores PYTHONHASHSEED, so isolation is asked for piece by piece
-    command[1:2] = ["-s", "-P"]
     job_file = Path(folder) / "job.json"
     job_file.write_text(job, encoding="utf-8", errors="surrogatepass")
-    with job_file.open("rb") as stdin:
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as tail, job_file.open("rb") as stdin:
+        tail.truncate(TAIL_BYTES)
         child = subprocess.Popen(
-            command,
+            _command(output.fileno(), tail.fileno()),
             stdin=stdin,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            pass_fds=(writer,),
+            pass_fds=(output.fileno(), tail.fileno()),
             cwd=folder,
             env=environment,
             start_new_session=True,
         )
-    os.close(writer)
+        try:
+            ending = _await(child, limits.seconds + _GRACE)
+        finally:
+            _kill_descendants(child, mark.encode())
+        parts = []
+        for file in (output, tail):
+            file.seek(0)
+            parts.append(file.read())
+    return merge(*parts), ending
+
+
+def _command(output: int, tail: int) -> list[str]:
+    package = str(Path(__file__).resolve().parents[2])
+    program = f"import sys; sys.path.insert(0, {package!r}); import foretrace.record.runner as r; r.main({output}, {tail})"
+    # -I would ignore PYTHONHASHSEED, so isolation is asked for piece by piece
+    return [sys.executable, "-s", "-P", "-X", "utf8", "-c", program]
+
+
+def _await(child: subprocess.Popen[bytes], seconds: float) -> str:
+    """Waits for the child; returns how it ended, empty if by itself and in order."""
     try:
-        stream, why = _collect(reader, child, time.monotonic() + limits.seconds + _GRACE)
-    finally:
-        os.close(reader)
-        _kill_descendants(child, mark.encode())
-    if why:
-        return stream, why
-    code = child.returncode
-    return stream, "" if code == 0 else f"signal {-code}" if code < 0 else f"exit code {code}"
-
-
-def _collect(reader: int, child: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, str]:
-    """Reads until the child has ended, the time is up, or it has written too much."""
-    stream = bytearray()
-    os.set_blocking(reader, False)
-    with selectors.DefaultSelector() as selector:
-        selector.register(reader, selectors.EVENT_READ)
-        while True:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return bytes(stream), "time"
-            ready = selector.select(min(left, 0.05))
-            data = os.read(reader, 1 << 16) if ready else b""
-            stream += data
-            if len(stream) > _MAX_STREAM:
-                return bytes(stream), "bytes"
-            if not data and (ready or child.poll() is not None) and _ended(child):
-                return bytes(stream), ""
-
-
-def _ended(child: subprocess.Popen[bytes]) -> bool:
-    """Whether the child itself has ended; what it forked may hold the pipe open for ever."""
-    try:
-        child.wait(0.05)
+        code = child.wait(seconds)
     except subprocess.TimeoutExpired:
-        return False
-    return True
+        return "time"
+    return "" if code == 0 else f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
 def _kill_descendants(child: subprocess.Popen[bytes], mark: bytes) -> None:
@@ -213,36 +186,34 @@ def _descendants(session: int, mark: bytes) -> list[int]:
     return members
 
 
-def _interpret(stream: bytes, ending: str, header: Header) -> Trace:
-    """The trace in a child's stream, however the child ended."""
-    lines = stream.decode("utf-8", "replace").splitlines()
-    if 0 < len(lines) <= 2 and lines[-1].startswith('{"error"'):
-        _raise(lines[-1])
-    try:
-        trace = next(read_jsonl(lines, partial=True), None)
-    except FormatError as error:
-        raise RecordError(f"{_DISTURBED}: {error}") from error
-    if trace is None or not trace.frames:
+def _interpret(data: bytes, ending: str, header: Header) -> Trace:
+    """The trace in what a child wrote, however the child ended."""
+    if data.startswith(b"{"):
+        _raise(data)
+    traces = list(read_binary(data, partial=True))
+    if not traces:
         raise RecordError(f"the program ended before {header.entry} was entered ({ending or 'nothing was recorded'})")
-    if trace.header.outcome is not Outcome.TRUNCATED and not _is_whole(trace, lines):
-        trace = replace(trace, header=replace(trace.header, outcome=Outcome.TRUNCATED, detail=_DISTURBED))
+    trace = traces[0]
     known = replace(trace.header, source=header.source, entry=header.entry, path=header.path, limits=header.limits)
     if trace.header.detail == "cut off":
-        known = replace(known, outcome=Outcome.TRUNCATED, detail=ending or "the process ended")
-    return Trace(replace(known, arguments=dict(trace.frames[0].state)), trace.frames)
+        known = replace(known, detail=ending or "the process ended")
+    elif len(traces) > 1 or trace.header.detail == "damaged" or not _is_whole(trace):
+        known = replace(known, outcome=Outcome.TRUNCATED, detail=_DISTURBED)
+    return Trace(known, trace.frames)
 
 
-def _is_whole(trace: Trace, lines: list[str]) -> bool:
-    """Whether the stream is one trace that ends with its entry scope."""
+def _is_whole(trace: Trace) -> bool:
+    """Whether a trace that is said to have ended ends with its entry scope."""
     last = trace.frames[-1]
-    return len(lines) == len(trace.frames) + 2 and last.depth == 0 and last.event in (Event.RETURN, Event.EXCEPTION)
+    ends = last.depth == 0 and last.event in (Event.RETURN, Event.EXCEPTION)
+    return ends or trace.header.outcome is Outcome.TRUNCATED
 
 
-def _raise(line: str) -> None:
+def _raise(data: bytes) -> None:
     """Raises the error that the child reported."""
     try:
-        record = loads(line)
+        record = loads(data)
         kind, message = record["error"], str(record["message"])
-    except (JSONDecodeError, KeyError) as error:
+    except (JSONDecodeError, KeyError, UnicodeDecodeError) as error:
         raise RecordError(_DISTURBED) from error
     raise (UsageError if kind == "usage" else RecordError)(message)

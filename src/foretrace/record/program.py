@@ -7,26 +7,32 @@ For child processes (`foretrace.record.child`) and trusted code: what the progra
 """
 
 import ast
+import collections
 import difflib
 import itertools
 import sys
 import types
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from foretrace.errors import RecordError, UsageError
-from foretrace.record.reference import Recorder, Stop
-from foretrace.trace import Header, Limits, Outcome, Trace
+from foretrace.record.budget import Stop, alarm
+from foretrace.record.session import Session, open_session
+from foretrace.trace import Limits, Trace, read_binary
 
 _numbers = itertools.count(1)
 
 
-def record_program(source: str, entry: str, arguments: str, limits: Limits | None = None) -> Trace:
+def record_program(
+    source: str, entry: str, arguments: str, limits: Limits | None = None, *, native: bool | None = None
+) -> Trace:
     """Runs `entry(arguments)` of `source` in this process and records it.
 
     Args:
         entry: name of a function or `Class.method` of the module.
         arguments: text of the argument list, such as `"'abc', k=[1]"`, evaluated in the module's namespace.
+        native: see `open_session`.
 
     Raises:
         UsageError: the source or the arguments do not parse, the function is missing, or the arguments do not bind.
@@ -38,18 +44,55 @@ def record_program(source: str, entry: str, arguments: str, limits: Limits | Non
     namespace = load_module(source, filename)
     function = find_function(namespace, entry)
     args, kwargs = evaluate_arguments(arguments, namespace)
-    lines = source.split("\n")
-    recorder = Recorder({filename: lines}, limits)
-    error: BaseException | None
+    out, lines = bytearray(), source.split("\n")
+    session = open_session({filename: lines}.get, limits, entry=entry, output=out, native=native)
+    error = call(session, limits, function, *args, **kwargs)
+    trace = next(read_binary(bytes(out)), None)
+    if trace is None:
+        raise nothing_recorded(entry, error)
+    return replace(trace, header=replace(trace.header, path="<string>"))
+
+
+def call(
+    session: Session, limits: Limits, function: Callable[..., Any], /, *args: Any, **kwargs: Any
+) -> BaseException | None:
+    """Calls `function` under a recorder and within its budgets of time; returns what it raised, if anything.
+
+    A generator that it returns is exhausted, a coroutine is run: to call one is to run none of it.
+    """
+
+    def ring(which: str) -> None:
+        if not session.is_busy:  # else it rings again at once
+            session.fill(which)
+
+    raised: BaseException | None = None
     try:
-        recorder.arm(limits.seconds)
-        try:
-            error = recorder.run(function, *args, **kwargs)
-        finally:
-            recorder.disarm()
+        with alarm(limits, ring):
+            session.start()
+            try:
+                _exhaust(function(*args, **kwargs))
+            except BaseException as error:  # the program's, whatever it is: it becomes the outcome
+                raised = error
+            finally:
+                session.stop()
     except Stop as stop:  # the alarm rang between the program's last step and our first
-        error = stop
-    return finish(recorder, error, source=source, entry=entry, limits=limits)
+        raised = stop
+    return raised
+
+
+def _exhaust(result: object) -> None:
+    """Runs what a generator function or a coroutine function returned to its end."""
+    if isinstance(result, types.GeneratorType):
+        collections.deque(result, maxlen=0)
+    elif isinstance(result, types.CoroutineType | types.AsyncGeneratorType):
+        import asyncio  # slow to import, and seldom needed
+
+        asyncio.run(result if isinstance(result, types.CoroutineType) else _exhaust_async(result))
+
+
+async def _exhaust_async(generator: types.AsyncGeneratorType[Any, Any]) -> None:
+    async for _ in generator:
+        pass
 
 
 def load_module(source: str, filename: str) -> dict[str, Any]:
@@ -108,29 +151,8 @@ def evaluate_arguments(arguments: str, namespace: dict[str, Any]) -> tuple[tuple
     return result
 
 
-def finish(recorder: Recorder, error: BaseException | None, *, source: str, entry: str, limits: Limits) -> Trace:
-    """The trace of a recorder that ran.
-
-    Raises:
-        UsageError: the arguments did not bind, so that nothing was entered.
-
-    """
-    frames = tuple(recorder.frames)
-    if not frames:
-        if isinstance(error, TypeError):
-            raise UsageError(f"the arguments do not bind: {error}")
-        raise RecordError(f"{entry} is not a Python function of the source: nothing was recorded")
-    outcome = Outcome.RETURNED if error is None else Outcome.RAISED
-    if recorder.stopped:
-        outcome = Outcome.TRUNCATED
-    header = Header(
-        source=source,
-        entry=entry,
-        arguments=dict(frames[0].state),
-        python=".".join(map(str, sys.version_info[:3])),
-        limits=limits,
-        outcome=outcome,
-        detail=recorder.stopped,
-        threads_unrecorded=recorder.other_threads,
-    )
-    return Trace(header, frames)
+def nothing_recorded(entry: str, error: BaseException | None) -> UsageError | RecordError:
+    """Why nothing was recorded: the arguments did not bind, or the function is not one of the source."""
+    if isinstance(error, TypeError):
+        return UsageError(f"the arguments do not bind: {error}")
+    return RecordError(f"{entry} is not a Python function of the source: nothing was recorded")

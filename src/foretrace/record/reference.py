@@ -1,35 +1,366 @@
 r"""The reference recorder: `sys.settrace` in pure Python, the specification of what a trace is.
 
-    recorder = Recorder({"<program>": source.split("\\n")}, Limits())
-    error = recorder.run(function, 41)                                  # what it raised, or None
-    recorder.frames                                                     # `record/program.py` makes a Trace of them
+    recorder = ReferenceRecorder(lambda name: lines if name == "<program>" else None, BinaryWriter(out.extend), Limits())
+    recorder.start()
+    function(41)
+    recorder.stop()
 
-It runs the program in *this* process and is meant for child processes (`foretrace.record.child`) and trusted code.
-Semantics: `docs/trace-format.md`, section 1. A budget that runs out raises `Stop` in the traced program at this and every
-further event, so that no handler keeps it alive.
+It records *this* process and is meant for child processes (`foretrace.record.child`) and trusted code. The recorder in C
+(`record/_recorder`) writes the same bytes, faster. Semantics: `docs/trace-format.md`, section 1.
 """
 
-import ast
-import collections
 import dis
 import gc
 import os
-import signal
 import sys
 import threading
 import types
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
+from foretrace.record.budget import Stop, WhenFull
+from foretrace.record.scope import Sampler, def_line
 from foretrace.record.values import Renderer
-from foretrace.trace import Event, Frame, Limits
+from foretrace.trace import Event, Frame, Limits, Outcome
 
-_NOISE = (StopIteration, StopAsyncIteration, GeneratorExit)
 _SUSPENDING = frozenset({"YIELD_VALUE", "SEND", "YIELD_FROM", "RESUME"})
 """Instructions at which a scope stands when it is suspended; RESUME from 3.13 on."""
-_HIDDEN = frozenset({".0"})
+_CONSUMING = frozenset({"FOR_ITER", "SEND", "END_ASYNC_FOR"})
+"""Instructions that take the end of an iterator for an end, not for an error."""
+_HIDDEN = ".0"
+_OPTIMIZED, _GENERATOR = 0x1, 0x20  # flags of a code object
+
+
+class Writer(Protocol):
+    """What becomes of the frames: `trace.BinaryWriter` or `trace.WireWriter`."""
+
+    def begin(self) -> None:
+        """A trace starts."""
+
+    def frame(self, frame: Frame, path: str, lines: list[str]) -> None:
+        """A frame of the file `path`, whose source is `lines`, is final."""
+
+    def end(self, outcome: Outcome, detail: str, threads: int) -> None:
+        """The trace ends."""
+
+
+@dataclass(slots=True, eq=False)
+class _Activation:
+    """A running scope."""
+
+    frame: types.FrameType
+    is_hidden: bool = False
+    """Nothing is recorded until it is left: too deep, or not stepped into."""
+    namespace: object = None
+    """Of a class body or a module: the mapping that holds its names."""
+    raised: str = ""
+    """Text of the last exception seen in it."""
+    unwinding: bool = False
+    """Whether the last event was an exception."""
+    last_raised: int = -1
+    """Number of that exception's frame in the trace, -1 if none was written."""
+    held: list[Frame] = field(default_factory=list)
+    """The frames of a generator's closing; written only if a line of it runs then."""
+
+
+class ReferenceRecorder:
+    """Records what happens on this thread, for code whose file is in scope, from `start` to `stop`."""
+
+    def __init__(
+        self,
+        lines_of: Callable[[str], list[str] | None],
+        writer: Writer,
+        limits: Limits,
+        *,
+        many: bool = False,
+        depth: int = 0,
+        step_in: float = 1.0,
+        seed: int = 0,
+        when_full: WhenFull = "raise",
+    ) -> None:
+        """Makes a recorder.
+
+        Args:
+            lines_of: the source lines of a file name that is in scope, `None` for others; asked once a name.
+            many: every outermost call is a trace; otherwise the first one is, and nothing is recorded after it.
+            depth: calls more than that many levels below the entry are not recorded; 0: all are.
+            step_in: probability that a call below the entry is recorded (CWM report, section 2.2).
+            when_full: what happens when a budget runs out: `raise` raises `Stop` at this and every further event, so that
+                no handler keeps the program alive; `exit` ends the process; `mute` leaves the rest of the call unseen.
+
+        """
+        self.limits, self.writer, self.many, self.depth, self.when_full = limits, writer, many, depth, when_full
+        self.stopped = ""
+        """Which budget ran out, if one did."""
+        self.is_open = self.is_busy = False
+        self.threads = self.traces = self.events = 0
+        self._lines_of, self._files = lines_of, dict[str, list[str] | None]()
+        self._sampler = Sampler(step_in, seed)
+        self._renderer = Renderer()
+        self._previous: Any = None
+        self._stack: list[_Activation] = []
+        self._entry = 0
+        """Identity of the entry scope."""
+        self._is_over = False
+        self._frames = self._bytes = 0
+        self._depth = self._deepest = -1
+        self._pending: tuple[Frame, str, list[str]] | None = None
+
+    def start(self) -> None:
+        """Starts recording on this thread."""
+        self._previous = sys.gettrace()
+        threading.settrace(self._foreign)
+        sys.settrace(self._enter)
+        _recording.add(self)
+
+    def stop(self) -> None:
+        """Stops recording; a trace that is open ends as truncated."""
+        sys.settrace(self._previous)
+        threading.settrace(None)
+        _recording.discard(self)
+        if self.is_open:
+            deep = self._deepest > sys.getrecursionlimit() // 2  # the recorder's own calls no longer fitted the stack
+            self._end(Outcome.TRUNCATED, "recursion" if deep else "the program replaced the trace function")
+
+    def fill(self, why: str) -> None:
+        """Does what happens when a budget has run out, `why` says which.
+
+        Raises:
+            Stop: if `when_full` is `raise`.
+
+        """
+        if self.is_open:
+            self._end(Outcome.TRUNCATED, why)
+        if self.when_full == "mute":
+            for activation in self._stack:
+                activation.is_hidden = True
+            return
+        self.stopped = self.stopped or why
+        if self.when_full == "exit":
+            os._exit(0)
+        raise Stop(self.stopped)
+
+    def silence(self) -> None:
+        """In a forked child: the trace and the budgets are the parent's."""
+        self._is_over, self.is_open, self._pending = True, False, None
+        sys.settrace(None)
+        threading.settrace(None)
+
+    # -- events --------------------------------------------------------------------------------------
+
+    def _foreign(self, frame: types.FrameType, event: str, argument: Any) -> None:
+        self.threads += 1
+        sys.settrace(None)
+
+    def _enter(self, frame: types.FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+        code = frame.f_code
+        if event != "call" or self._is_over or self._lines(code.co_filename) is None:
+            return None
+        if self._stack and self._stack[-1].is_hidden:
+            return None
+        self.is_busy = True
+        try:
+            return self._call(_Activation(frame), code)
+        finally:
+            self.is_busy = False
+
+    def _call(self, activation: _Activation, code: types.CodeType) -> Callable[..., Any] | None:
+        if self._entry:
+            self._check()
+            if not self.is_open:  # the budget has just run out
+                return None
+            too_deep = self.depth and self._depth >= self.depth
+            activation.is_hidden = bool(too_deep) or not self._sampler.draw()
+        else:
+            self._begin(activation)
+        self._stack.append(activation)
+        if not activation.is_hidden:
+            if len(self._stack) > 1:
+                self._release(self._stack[-2])
+            self._depth += 1
+            self._deepest = max(self._deepest, self._depth)
+            if not code.co_flags & _OPTIMIZED:  # a class body or a module
+                activation.namespace = activation.frame.f_locals
+            resumed = _is_resumed(activation.frame)
+            self._emit(Event.CALL, activation.frame, locals=self._locals(activation), resumed=resumed)
+        return self._step
+
+    def _step(self, frame: types.FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+        activation = self._stack[-1] if self._stack else None
+        if activation is None or activation.frame is not frame:
+            return self._step
+        self.is_busy = True
+        try:
+            if not activation.is_hidden:
+                self._check()
+            if activation.is_hidden:
+                if event == "return":
+                    self._leave_hidden(activation)
+            elif event == "line":
+                activation.unwinding = False
+                self._release(activation)
+                self._emit(Event.LINE, frame, locals=self._locals(activation))
+            elif event == "exception":
+                self._exception(frame, argument, activation)
+            elif event == "return":
+                self._leave(frame, argument, activation)
+        finally:
+            self.is_busy = False
+        return self._step
+
+    def _exception(self, frame: types.FrameType, argument: Any, activation: _Activation) -> None:
+        kind, value, _ = argument
+        instruction = _instruction(frame)
+        ends_iteration = issubclass(kind, (StopIteration, StopAsyncIteration)) and instruction in _CONSUMING
+        activation.unwinding = not ends_iteration  # an await that is done stays here
+        self._renderer.begin()
+        activation.raised = self._error(kind, value)
+        if issubclass(kind, GeneratorExit) and instruction in _SUSPENDING:
+            if self._pending and self._pending[0].resumed:
+                activation.held = [self._pending[0], self._frame(Event.EXCEPTION, frame, value=activation.raised)]
+                self._pending = None
+        elif not ends_iteration:
+            self._emit(Event.EXCEPTION, frame, value=activation.raised)
+            activation.last_raised = self._frames
+
+    def _leave(self, frame: types.FrameType, value: Any, activation: _Activation) -> None:
+        """A return event: a return, a yield, or, told by the instruction that it stands at, an exception passing."""
+        instruction, outcome = _instruction(frame), Outcome.RETURNED
+        suspended = False
+        if activation.held:
+            suspended = False
+        elif instruction.startswith("RETURN"):
+            self._emit_value(frame, value)
+        elif instruction in _SUSPENDING and not activation.unwinding:
+            suspended = True
+            self._emit_value(frame, _unwrapped(value), suspended=True)
+        else:
+            outcome = Outcome.RAISED
+            if self._pending and activation.last_raised == self._frames:
+                last, path, lines = self._pending
+                self._pending = replace(last, unwind=True), path, lines
+            else:  # raised again after a handler or a `finally` ran
+                self._emit(Event.EXCEPTION, frame, value=activation.raised, unwind=True)
+        self._depth -= 1
+        self._stack.pop()
+        ends_here = not suspended or (self.many and frame.f_code.co_flags & _GENERATOR)
+        if id(frame) == self._entry and ends_here:
+            self._end(outcome)
+
+    def _leave_hidden(self, activation: _Activation) -> None:
+        self._stack.pop()
+        if not self.is_open and not self._stack:
+            self._entry = 0
+
+    def _release(self, activation: _Activation) -> None:
+        """Writes what was held back of a generator's closing: a handler runs."""
+        if activation.held:
+            path = activation.frame.f_code.co_filename
+            lines = self._lines(path) or []
+            for frame in activation.held:
+                self._push(frame, path, lines)
+            activation.last_raised, activation.held = self._frames, []
+
+    # -- traces --------------------------------------------------------------------------------------
+
+    def _begin(self, activation: _Activation) -> None:
+        if self.stopped:
+            raise Stop(self.stopped)
+        self._entry, self.is_open = id(activation.frame), True
+        self._frames = self._bytes = 0
+        self._depth = self._deepest = -1
+        self.traces += 1
+        self.writer.begin()
+
+    def _end(self, outcome: Outcome, detail: str = "") -> None:
+        self.flush()
+        self.writer.end(outcome, detail, self.threads)
+        self.is_open = False
+        if not self._stack:
+            self._entry = 0
+        self._is_over = not self.many
+
+    def _check(self) -> None:
+        """Acts when a budget is spent, and at every event from then on."""
+        if self.stopped:
+            raise Stop(self.stopped)
+        if self._frames >= self.limits.max_events:
+            self.fill("events")
+        elif self._bytes >= self.limits.max_bytes:
+            self.fill("bytes")
+
+    # -- frames --------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Writes the last frame, which the next event could still have changed."""
+        if self._pending:
+            pending, self._pending = self._pending, None
+            self.writer.frame(*pending)
+
+    def _emit_value(self, frame: types.FrameType, value: Any, suspended: bool = False) -> None:
+        self._renderer.begin()
+        self._emit(Event.RETURN, frame, value=self._renderer.render(value), suspended=suspended)
+
+    def _emit(self, event: Event, frame: types.FrameType, **content: Any) -> None:
+        made = self._frame(event, frame, **content)
+        path = frame.f_code.co_filename
+        self._push(made, path, self._lines(path) or [])
+
+    def _push(self, made: Frame, path: str, lines: list[str]) -> None:
+        self.flush()  # what stands before is final now, an exception's `unwind` included
+        self._pending = made, path, lines
+        self._frames += 1
+        self.events += 1
+        self._bytes += len(made.source) + len(made.value or "") + sum(map(len, made.state.values()))
+
+    def _frame(self, event: Event, frame: types.FrameType, **content: Any) -> Frame:
+        code = frame.f_code
+        line = frame.f_lineno or code.co_firstlineno
+        lines = self._lines(code.co_filename) or []
+        if event is Event.CALL:
+            line = def_line(lines, line)
+        source = lines[line - 1] if 0 < line <= len(lines) else ""
+        return Frame(event, code.co_qualname, self._depth, line, source, **content)
+
+    def _lines(self, name: str) -> list[str] | None:
+        if name not in self._files:
+            self._files[name] = self._lines_of(name)
+        return self._files[name]
+
+    def _locals(self, activation: _Activation) -> dict[str, str]:
+        """The state, in the interpreter's order. Rendering is switched off from tracing by the interpreter itself."""
+        self._renderer.begin()
+        code, render = activation.frame.f_code, self._renderer.render
+        if code.co_flags & _OPTIMIZED:
+            found: Any = activation.frame.f_locals
+            names = [*code.co_varnames, *(n for n in code.co_cellvars if n not in code.co_varnames), *code.co_freevars]
+            return {name: render(found[name]) for name in names if name in found and name != _HIDDEN}
+        space = activation.namespace
+        items = dict(dict.items(space)) if isinstance(space, dict) else {}
+        if code.co_varnames:  # of comprehensions that run inline, from 3.12 on
+            found = activation.frame.f_locals
+            items |= {name: found[name] for name in code.co_varnames if name in found and name != _HIDDEN}
+        shown = [n for n in items if type(n) is str and not (n.startswith("__") and n.endswith("__"))]
+        return {name: render(items[name]) for name in shown}
+
+    def _error(self, kind: type, value: Any) -> str:
+        if isinstance(value, BaseException):
+            return self._renderer.render(value)
+        return f"{kind.__name__}({'' if value is None else self._renderer.render(value)})"
+
+
+_recording: set[ReferenceRecorder] = set()
+
+
+def _silence_copies() -> None:
+    for recorder in _recording:
+        recorder.silence()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_silence_copies)
 
 
 @lru_cache(maxsize=4096)
@@ -37,302 +368,17 @@ def _opcodes(code: types.CodeType) -> bytes:
     return code.co_code
 
 
-def _instruction(code: types.CodeType, at: int) -> str:
-    """Name of the instruction at byte offset `at`."""
-    return dis.opname[_opcodes(code)[at]] if at >= 0 else ""
+def _instruction(frame: types.FrameType) -> str:
+    """Name of the instruction at which a scope stands."""
+    return dis.opname[_opcodes(frame.f_code)[frame.f_lasti]] if frame.f_lasti >= 0 else ""
 
 
-def _exhaust(result: object) -> None:
-    """Runs what a generator function or a coroutine function returned to its end."""
-    if isinstance(result, types.GeneratorType):
-        collections.deque(result, maxlen=0)
-    elif isinstance(result, types.CoroutineType | types.AsyncGeneratorType):
-        import asyncio  # slow to import, and seldom needed
-
-        asyncio.run(result if isinstance(result, types.CoroutineType) else _exhaust_async(result))
-
-
-async def _exhaust_async(generator: types.AsyncGeneratorType[Any, Any]) -> None:
-    async for _ in generator:
-        pass
+def _is_resumed(frame: types.FrameType) -> bool:
+    """Whether a scope that is entered goes on where it was suspended: it starts with `RESUME 0`."""
+    at = frame.f_lasti
+    return at >= 0 and (_instruction(frame) != "RESUME" or _opcodes(frame.f_code)[at + 1] & 3 != 0)
 
 
 def _unwrapped(value: Any) -> Any:
     """What an asynchronous generator yields, out of the object that the interpreter wraps it in."""
     return gc.get_referents(value)[0] if type(value).__name__ == "async_generator_wrapped_value" else value
-
-
-_recording: "list[Recorder]" = []
-
-
-def _silence_copies() -> None:
-    """In a forked child: the trace, the pipe and the budgets are the parent's."""
-    for recorder in _recording:
-        recorder.forked, recorder.sink = True, None
-        sys.settrace(None)
-        threading.settrace(None)
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_silence_copies)
-
-
-class Stop(BaseException):
-    """A budget ran out."""
-
-
-@dataclass(slots=True)
-class _Activation:
-    """What must be known of a running scope between its events."""
-
-    raised: str = ""
-    """Text of the last exception seen in it."""
-    unwinding: bool = False
-    """Whether the last event was an exception."""
-    frame: int = -1
-    """Index of that exception's frame in the trace, -1 if none was written."""
-    closing: list[Frame] = field(default_factory=list)
-    """The frames of a generator's closing; written only if a line of it runs then."""
-
-
-class Recorder:
-    """Collects the frames of one call on one thread, for code whose file is in the context."""
-
-    def __init__(
-        self,
-        files: dict[str, list[str]],
-        limits: Limits,
-        renderer: Renderer | None = None,
-        sink: Callable[[Frame], None] | None = None,
-        on_stop: Callable[[str], None] | None = None,
-    ) -> None:
-        """Makes a recorder.
-
-        Args:
-            files: source lines by file name, the context.
-            sink: is given every frame as soon as it is final.
-            on_stop: is called when a budget runs out, in place of raising `Stop`; it may end the process.
-
-        """
-        self.files, self.limits, self.sink, self.on_stop = files, limits, sink, on_stop
-        self._sent = 0
-        self.renderer = renderer or Renderer()
-        self.frames: list[Frame] = []
-        self.stopped = ""
-        self.other_threads = 0
-        self.forked = False
-        """Whether this is a forked copy of the recorder: it records nothing, the parent's goes on."""
-        self._sending = False
-        self._depth = self._deepest = -1
-        self._def_lines: dict[str, dict[int, int]] = {}
-        self._bytes = 0
-        self._activations: dict[int, _Activation] = {}
-        self._suspended: set[int] = set()
-        self._entry: int | None = None
-        """Identity of the entry scope; 0 once it was left: destructors and closed generators are no part of the trace."""
-
-    def run(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> BaseException | None:
-        """Calls `function` under the recorder; returns what it raised, if anything.
-
-        A generator that it returns is exhausted, a coroutine is run: to call one is to run none of it.
-        """
-        previous, raised = sys.gettrace(), None
-        _recording.append(self)
-        threading.settrace(self._foreign)
-        sys.settrace(self._enter)
-        try:
-            _exhaust(function(*args, **kwargs))
-        except BaseException as error:  # the program's, whatever it is: it becomes the outcome
-            sys.settrace(None)
-            raised = error
-        finally:
-            sys.settrace(previous)
-            threading.settrace(None)
-            _recording.remove(self)
-        if self._entry and not self.stopped:  # entered and not seen to be left
-            deep = self._deepest > sys.getrecursionlimit() // 2  # the recorder's own calls no longer fitted the stack
-            self.stopped = "recursion" if deep else "the program replaced the trace function"
-        return raised
-
-    def flush(self) -> None:
-        """Gives the frames not yet sent to the sink."""
-        if self.sink:
-            self._sending = True
-            try:
-                for frame in self.frames[self._sent :]:
-                    self.sink(frame)
-            finally:
-                self._sent, self._sending = len(self.frames), False
-
-    def arm(self, seconds: float) -> None:
-        """Stops the program after `seconds`, again and again in case a handler swallowed it; main thread only."""
-        signal.signal(signal.SIGALRM, self._ring)
-        signal.setitimer(signal.ITIMER_REAL, seconds, 0.05)
-
-    def disarm(self) -> None:
-        """Ends `arm`."""
-        try:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-        finally:  # an alarm that rang just now must not keep the next one armed
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-
-    def _ring(self, *_: object) -> None:
-        if not self._sending:  # half a frame must not be left in the sink: it rings again at once
-            self._stop("time")
-
-    def _stop(self, why: str) -> None:
-        self.stopped = self.stopped or why
-        if self.on_stop:
-            self.on_stop(self.stopped)
-        raise Stop(self.stopped)
-
-    # -- events --------------------------------------------------------------------------------------
-
-    def _foreign(self, frame: types.FrameType, event: str, argument: Any) -> None:
-        self.other_threads += 1
-        sys.settrace(None)
-
-    def _enter(self, frame: types.FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
-        code = frame.f_code
-        if code.co_filename not in self.files or event != "call" or self._entry == 0:
-            return None
-        self._check()
-        self._depth += 1
-        self._deepest = max(self._deepest, self._depth)
-        key = id(frame)
-        self._entry = self._entry or key
-        resumed = key in self._suspended
-        self._suspended.discard(key)
-        self._activations[key] = _Activation()
-        self._emit(Event.CALL, frame, locals=self._locals(frame), resumed=resumed)
-        return self._step
-
-    def _step(self, frame: types.FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
-        self._check()
-        activation = self._activations.get(id(frame))
-        if activation is None:
-            return self._step
-        if event == "line":
-            activation.unwinding = False
-            self._write_closing(activation)
-            self._emit(Event.LINE, frame, locals=self._locals(frame))
-        elif event == "exception":
-            self._exception(frame, argument, activation)
-        elif event == "return":
-            self._leave(frame, argument, activation)
-        return self._step
-
-    def _exception(self, frame: types.FrameType, argument: Any, activation: _Activation) -> None:
-        kind, value, _ = argument
-        activation.raised = self._error(kind, value)
-        activation.unwinding = not issubclass(kind, (StopIteration, StopAsyncIteration))  # an await that is done stays here
-        if issubclass(kind, GeneratorExit) and self.frames[-1].resumed:
-            activation.closing = [self.frames.pop(), self._frame(Event.EXCEPTION, frame, value=activation.raised)]
-        elif not issubclass(kind, _NOISE) or self._line(frame).lstrip().startswith("raise"):
-            activation.frame = len(self.frames)
-            self._emit(Event.EXCEPTION, frame, value=activation.raised)
-
-    def _leave(self, frame: types.FrameType, value: Any, activation: _Activation) -> None:
-        """A return event: a return, a yield, or, told by the instruction that it stands at, an exception passing."""
-        key = id(frame)
-        del self._activations[key]
-        instruction = _instruction(frame.f_code, frame.f_lasti)
-        if activation.closing:
-            pass
-        elif instruction.startswith("RETURN"):
-            self._emit(Event.RETURN, frame, value=self.renderer.render(value))
-        elif instruction in _SUSPENDING and not activation.unwinding:
-            self._suspended.add(key)
-            self._emit(Event.RETURN, frame, value=self.renderer.render(_unwrapped(value)), suspended=True)
-        elif activation.frame == len(self.frames) - 1 and activation.frame >= 0:
-            self.frames[-1] = replace(self.frames[-1], unwind=True)
-        else:  # raised again after a handler or a `finally` ran
-            self._emit(Event.EXCEPTION, frame, value=activation.raised, unwind=True)
-        self._depth -= 1
-        if key == self._entry and key not in self._suspended:
-            self._entry = 0
-
-    def _write_closing(self, activation: _Activation) -> None:
-        """Writes what was held back of a generator's closing: a handler runs."""
-        if activation.closing:
-            self.flush()
-            activation.frame = len(self.frames) + 1
-            self.frames += activation.closing
-            activation.closing = []
-
-    # -- frames --------------------------------------------------------------------------------------
-
-    def _emit(
-        self,
-        event: Event,
-        frame: types.FrameType,
-        locals: dict[str, str] | None = None,
-        value: str | None = None,
-        unwind: bool = False,
-        suspended: bool = False,
-        resumed: bool = False,
-    ) -> None:
-        self.flush()  # what stands before is final now, an exception's `unwind` included
-        made = self._frame(event, frame, locals, value)
-        if unwind or suspended or resumed:
-            made = replace(made, unwind=unwind, suspended=suspended, resumed=resumed)
-        self.frames.append(made)
-        self._bytes += len(made.source) + len(value or "") + sum(map(len, (locals or {}).values()))
-
-    def _frame(
-        self, event: Event, frame: types.FrameType, locals: dict[str, str] | None = None, value: str | None = None
-    ) -> Frame:
-        code = frame.f_code
-        line = frame.f_lineno or code.co_firstlineno
-        if event is Event.CALL:
-            line = self._def_line(code, line)
-        lines = self.files[code.co_filename]
-        source = lines[line - 1] if 0 < line <= len(lines) else ""
-        return Frame(event, code.co_qualname, self._depth, line, source, locals, value)
-
-    def _def_line(self, code: types.CodeType, line: int) -> int:
-        """A decorated function starts at its decorator; the call is shown at its `def`."""
-        known = self._def_lines.get(code.co_filename)
-        if known is None:
-            known = self._def_lines[code.co_filename] = _decorated(self.files[code.co_filename])
-        return known.get(line, line)
-
-    def _line(self, frame: types.FrameType) -> str:
-        lines = self.files[frame.f_code.co_filename]
-        return lines[frame.f_lineno - 1] if 0 < (frame.f_lineno or 0) <= len(lines) else ""
-
-    def _locals(self, frame: types.FrameType) -> dict[str, str]:
-        """The state, in the interpreter's order. Rendering is switched off from tracing by the interpreter itself."""
-        code = frame.f_code
-        found = frame.f_locals
-        render = self.renderer.render
-        if not code.co_flags & 0x1:  # CO_OPTIMIZED is absent: a class body or a module, whose locals are a namespace
-            names = [n for n in found if type(n) is str and not (n.startswith("__") and n.endswith("__"))]
-        else:
-            names = [*code.co_varnames, *(n for n in code.co_cellvars if n not in code.co_varnames), *code.co_freevars]
-        return {name: render(found[name]) for name in names if name in found and name not in _HIDDEN}
-
-    def _error(self, kind: type, value: Any) -> str:
-        if isinstance(value, BaseException):
-            return self.renderer.render(value)
-        return f"{kind.__name__}({'' if value is None else self.renderer.render(value)})"
-
-    def _check(self) -> None:
-        """Stops when a budget is spent, and at every event from then on."""
-        if self.stopped:
-            self._stop(self.stopped)
-        if len(self.frames) >= self.limits.max_events:
-            self._stop("events")
-        if self._bytes >= self.limits.max_bytes:
-            self._stop("bytes")
-
-
-def _decorated(lines: list[str]) -> dict[int, int]:
-    """First decorator's line to the line of the `def` or `class`."""
-    try:
-        nodes = list(ast.walk(ast.parse("\n".join(lines))))
-    except (SyntaxError, ValueError, RecursionError):
-        return {}
-    definitions = [n for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
-    return {n.decorator_list[0].lineno: n.lineno for n in definitions if n.decorator_list}

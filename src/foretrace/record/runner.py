@@ -1,4 +1,4 @@
-"""The child's side of `foretrace.record.child`: reads a job, limits itself, runs it, writes frames to a pipe.
+"""The child's side of `foretrace.record.child`: reads a job, limits itself, runs it, writes frames to a file.
 
 Not for import by anything else: `main` ends the process.
 """
@@ -11,61 +11,49 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from foretrace.errors import ForetraceError, UsageError
-from foretrace.record.program import evaluate_arguments, find_function, finish, load_module
-from foretrace.record.reference import Recorder
-from foretrace.trace import Frame, Header, Limits
-from foretrace.trace.jsonl import FrameWriter, end_line, header_line
+from foretrace.record.program import call, evaluate_arguments, find_function, load_module, nothing_recorded
+from foretrace.record.session import open_session
+from foretrace.trace import Limits
 
+FILENAME = "<foretrace>"
 _FILE_BYTES = 16 << 20
 _PROCESSES = 64
 """Processes and threads that the program may start. The kernel counts all of the user's, and none of root's."""
 
 
-def main(pipe: int) -> NoReturn:
-    """Runs the job on standard input; writes its trace to the file descriptor `pipe`."""
+def main(output: int, tail: int) -> NoReturn:
+    """Runs the job on standard input; writes its trace to the file of descriptor `output`."""
     job = json.loads(sys.stdin.buffer.read().decode("utf-8", "surrogatepass"))
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     limits = Limits(**job["limits"])
     _limit(limits)
     try:
-        _record(job, limits, pipe)
+        _record(job, limits, output, tail)
     except ForetraceError as error:
         kind = "usage" if isinstance(error, UsageError) else "record"
-        _write(pipe, json.dumps({"error": kind, "message": str(error)}) + "\n")
+        _report(output, {"error": kind, "message": str(error)})
     except MemoryError:
-        _write(pipe, json.dumps({"error": "record", "message": "out of memory before the function was entered"}) + "\n")
+        _report(output, {"error": "record", "message": "out of memory before the function was entered"})
     os._exit(0)
 
 
-def _record(job: dict[str, Any], limits: Limits, pipe: int) -> None:
-    source, entry, path = job["source"], job["entry"], job["path"]
-    filename = "<foretrace>"
-    namespace = load_module(source, filename)
+def _record(job: dict[str, Any], limits: Limits, output: int, tail: int) -> None:
+    entry, parent = job["entry"], os.getpid()
+    namespace = load_module(job["source"], FILENAME)
     function = find_function(namespace, entry)
     args, kwargs = evaluate_arguments(job["arguments"], namespace)
-    writer = FrameWriter()
-    opening = Header(source="", entry=entry, path=path, python=".".join(map(str, sys.version_info[:3])), limits=limits)
-    _write(pipe, header_line(opening))
+    files = {FILENAME: job["source"].split("\n")}
+    session = open_session(files.get, limits, entry=entry, output=output, tail=tail, when_full="exit")
+    error = call(session, limits, function, *args, **kwargs)
+    if os.getpid() == parent and not session.traces:
+        raise nothing_recorded(entry, error)
 
-    def send(frame: Frame) -> None:
-        _write(pipe, writer.line(frame))
 
-    def stop(why: str) -> NoReturn:
-        """Nothing the program does can outlive the end of its process."""
-        recorder.flush()
-        recorder.stopped = why
-        _write(pipe, end_line(finish(recorder, None, source=source, entry=entry, limits=limits).header))
-        os._exit(0)
-
-    recorder = Recorder({filename: source.split("\n")}, limits, sink=send, on_stop=stop)
-    recorder.arm(limits.seconds)
-    error = recorder.run(function, *args, **kwargs)
-    if recorder.forked:
-        os._exit(0)
-    recorder.disarm()
-    recorder.flush()
-    _write(pipe, end_line(finish(recorder, error, source=source, entry=entry, limits=limits).header))
+def _report(output: int, error: dict[str, str]) -> None:
+    """Writes an error in place of a trace."""
+    os.ftruncate(output, 0)
+    os.pwrite(output, json.dumps(error).encode(), 0)
 
 
 def _limit(limits: Limits) -> None:
@@ -75,7 +63,7 @@ def _limit(limits: Limits) -> None:
     wanted = {
         resource.RLIMIT_AS: memory,
         resource.RLIMIT_CPU: seconds,
-        resource.RLIMIT_FSIZE: _FILE_BYTES,
+        resource.RLIMIT_FSIZE: _FILE_BYTES + 4 * limits.max_bytes,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_NPROC: _tasks_of_user() + _PROCESSES,
     }
@@ -94,9 +82,3 @@ def _tasks_of_user() -> int:
         except OSError:  # it has ended
             continue
     return count
-
-
-def _write(pipe: int, text: str) -> None:
-    data = text.encode("utf-8", "replace")
-    while data:
-        data = data[os.write(pipe, data) :]

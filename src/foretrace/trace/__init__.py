@@ -1,5 +1,6 @@
 """The trace and its formats: the vocabulary every other station speaks."""
 
+from foretrace.trace.binary import BinaryWriter, header_record, read_binary, to_binary
 from foretrace.trace.diff import Diff, Divergence, diff
 from foretrace.trace.jsonl import read_jsonl, write_jsonl
 from foretrace.trace.lines import LinePlacer
@@ -10,6 +11,7 @@ from foretrace.trace.wire import (
     FrameParser,
     Segment,
     Token,
+    WireWriter,
     frame_segments,
     from_segments,
     from_text,
@@ -21,6 +23,7 @@ from foretrace.trace.wire import (
 __all__ = [
     "EVENT_TOKENS",
     "START_MARKER",
+    "BinaryWriter",
     "Diff",
     "Divergence",
     "Event",
@@ -33,12 +36,16 @@ __all__ = [
     "Segment",
     "Token",
     "Trace",
+    "WireWriter",
     "diff",
     "frame_segments",
     "from_segments",
     "from_text",
+    "header_record",
     "prompt_segments",
+    "read_binary",
     "read_jsonl",
+    "to_binary",
     "to_segments",
     "to_text",
     "write_jsonl",

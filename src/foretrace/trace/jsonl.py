@@ -35,6 +35,7 @@ def header_line(header: Header) -> str:
         "v": VERSION,
         "kind": header.kind,
         "source": {"path": header.path, "text": header.source},
+        **({"files": header.files} if header.files else {}),
         "entry": header.entry,
         "args": header.arguments,
         "model": header.model,
@@ -80,6 +81,8 @@ class FrameWriter:
             self._states[frame.depth] = frame.locals
         if frame.value is not None:
             values["value"] = frame.value
+        if frame.path:
+            values["file"] = frame.path
         return _line(values | {flag: True for flag in _FLAGS if getattr(frame, flag)})
 
 
@@ -126,6 +129,7 @@ def _header(record: dict[str, Any]) -> Header:
     return Header(
         source=_text(record["source"], "text"),
         path=_text(record["source"], "path"),
+        files=_texts(record.get("files", {})),
         entry=_text(record, "entry"),
         arguments=_texts(record["args"]),
         kind=_text(record, "kind"),
@@ -162,7 +166,9 @@ def _frame(record: dict[str, Any], states: dict[int, dict[str, str]]) -> Frame:
         states[depth] = state
     flags = {flag: True for flag in _FLAGS if record.get(flag)}
     value = _text(record, "value") if "value" in record else None
-    return Frame(event, _text(record, "fn"), depth, int(record["line"]), _text(record, "src"), state, value, **flags)
+    path = _text(record, "file") if "file" in record else ""
+    source = _text(record, "src")
+    return Frame(event, _text(record, "fn"), depth, int(record["line"]), source, state, value, path=path, **flags)
 
 
 def _line(values: dict[str, Any]) -> str:

@@ -54,6 +54,8 @@ class Frame:
     """This return is a yield or an await: the scope lives on."""
     resumed: bool = False
     """This call resumes a suspended scope."""
+    path: str = ""
+    """The file, where it is not the entry function's."""
 
     @property
     def state(self) -> dict[str, str]:
@@ -72,6 +74,8 @@ class Limits:
 
     seconds: float = 10.0
     """Wall-clock seconds."""
+    cpu_seconds: float = 3600.0
+    """Seconds of processor time, of the program and its recorder together."""
     memory_mb: int = 1024
     """Address space of the child process, MiB."""
     max_events: int = 10_000
@@ -79,7 +83,7 @@ class Limits:
     """Characters of all frames together (CWM report, section 2.2: traces over 1 MB are dropped)."""
 
     def __post_init__(self) -> None:
-        for name in ("seconds", "memory_mb", "max_events", "max_bytes"):
+        for name in ("seconds", "cpu_seconds", "memory_mb", "max_events", "max_bytes"):
             value = getattr(self, name)
             if not 0 < value < math.inf:
                 raise UsageError(f"a limit must be a positive number: {name} is {value}")
@@ -94,6 +98,8 @@ class Header:
     entry: str
     """Qualified name of the function that was called."""
     path: str = "<string>"
+    files: dict[str, str] = field(default_factory=dict)
+    """Source of the other files that frames are of, by path."""
     arguments: dict[str, str] = field(default_factory=dict)
     """Arguments as bound on entry: name to repr."""
     kind: str = "recorded"

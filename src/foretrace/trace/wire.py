@@ -11,7 +11,7 @@ protects such literals with a backslash (`<\\|frame_sep|>`); for all other progr
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
@@ -79,32 +79,70 @@ def prompt_segments(source: str, entry_line: int) -> list[Segment]:
     return [Token.BEGIN_OF_TEXT, Token.TRACE_CONTEXT_START, context, Token.FRAME_SEP]
 
 
-def frame_segments(frames: Iterable[Frame]) -> Iterator[list[Segment]]:
-    """The segments of each frame in turn.
+class FrameSegmenter:
+    """Writes frames one by one, as segments.
 
     A local whose text equals that of the previous frame of the same scope is written `".."`. After control
     came back to a scope, its first frame with locals shows them all.
     """
-    scopes: list[dict[str, str] | None] = []
-    for frame in frames:
-        token = EVENT_TOKENS[frame.event]
-        code = frame.source + "\n"
+
+    def __init__(self) -> None:
+        self._scopes: list[dict[str, str] | None] = []
+
+    def segments(self, frame: Frame) -> list[Segment]:
+        """The segments of the next frame.
+
+        Raises:
+            FormatError: it stands outside any call.
+
+        """
+        token, code = EVENT_TOKENS[frame.event], frame.source + "\n"
         if frame.event in (Event.CALL, Event.LINE):
             if frame.event is Event.CALL:
-                scopes.append(None)
-            elif not scopes:
+                self._scopes.append(None)
+            elif not self._scopes:
                 raise FormatError("a line frame stands outside any call; the first frame of a trace must be a call")
             state = _dotted(frame.state)
-            shown = _diff(state, scopes[-1])
-            scopes[-1] = state
-            yield [token, _dump(shown), Token.ACTION_SEP, code, Token.FRAME_SEP]
-        else:
-            yield [token, Token.ACTION_SEP, code, Token.ARG_SEP, _dump(frame.value or ""), Token.FRAME_SEP]
+            shown = _diff(state, self._scopes[-1])
+            self._scopes[-1] = state
+            return [token, _dump(shown), Token.ACTION_SEP, code, Token.FRAME_SEP]
         if frame.event is Event.RETURN or frame.unwind:
-            if scopes:
-                scopes.pop()
-            if scopes:
-                scopes[-1] = None
+            if self._scopes:
+                self._scopes.pop()
+            if self._scopes:
+                self._scopes[-1] = None
+        return [token, Token.ACTION_SEP, code, Token.ARG_SEP, _dump(frame.value or ""), Token.FRAME_SEP]
+
+
+def frame_segments(frames: Iterable[Frame]) -> Iterator[list[Segment]]:
+    """The segments of each frame in turn."""
+    return map(FrameSegmenter().segments, frames)
+
+
+class WireWriter:
+    """Writes wire documents, one after the other, as their frames become known."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self.write = write
+        self._segmenter: FrameSegmenter | None = None
+
+    def begin(self) -> None:
+        """Starts a document."""
+        self._segmenter = None
+
+    def frame(self, frame: Frame, path: str, lines: list[str]) -> None:
+        """Writes a frame; the first one's file is the context."""
+        segments: list[Segment] = []
+        if self._segmenter is None:
+            self._segmenter = FrameSegmenter()
+            segments = prompt_segments("\n".join(lines), min(frame.line, len(lines)))
+        segments += self._segmenter.segments(frame)
+        self.write(to_text(segments).encode())
+
+    def end(self, outcome: Outcome, detail: str = "", threads: int = 0) -> None:
+        """Ends the document."""
+        if outcome is not Outcome.TRUNCATED:
+            self.write(Token.END_OF_TEXT.encode())
 
 
 def to_segments(trace: Trace, entry_line: int | None = None) -> list[Segment]:

@@ -1,0 +1,96 @@
+"""Which recorder records: the one in C where it was built, else the reference; both write the same bytes."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
+
+from foretrace.record.budget import Stop, WhenFull
+from foretrace.record.reference import ReferenceRecorder
+from foretrace.record.scope import def_line
+from foretrace.record.values import describe_array
+from foretrace.trace import BinaryWriter, Header, Limits, WireWriter, header_record
+
+try:
+    from foretrace.record import _recorder
+except ImportError:  # there was no compiler when this was installed
+    _recorder = None  # type: ignore[assignment]
+
+Format = Literal["binary", "wire"]
+HAS_NATIVE = _recorder is not None
+
+
+class Session(Protocol):
+    """A recorder of one thread, from `start` to `stop`; see `ReferenceRecorder`."""
+
+    stopped: str
+    threads: int
+    traces: int
+    events: int
+    is_busy: bool
+
+    def start(self) -> None:
+        """Starts recording on this thread."""
+
+    def stop(self) -> None:
+        """Stops recording."""
+
+    def fill(self, why: str) -> None:
+        """Does what happens when a budget has run out."""
+
+
+def open_session(
+    lines_of: Callable[[str], list[str] | None],
+    limits: Limits,
+    *,
+    entry: str = "",
+    form: Format = "binary",
+    output: "int | bytearray",
+    tail: int = -1,
+    many: bool = False,
+    depth: int = 0,
+    step_in: float = 1.0,
+    seed: int = 0,
+    when_full: WhenFull = "raise",
+    native: bool | None = None,
+) -> Session:
+    """A recorder that has not started.
+
+    Args:
+        lines_of: see `ReferenceRecorder`, as are `many` to `when_full`.
+        entry: name of the entry function, if it is known beforehand.
+        output: a file descriptor, or what the bytes are appended to when recording stops.
+        tail: descriptor of a file of `TAIL_BYTES`, where what was not yet written to `output` survives this process.
+        native: whether to use the recorder in C; by default if it is there.
+
+    """
+    header = Header(source="", entry=entry, python=".".join(map(str, sys.version_info[:3])), limits=limits)
+    opening = header_record(header) if form == "binary" else b""
+    options: dict[str, Any] = {"many": many, "depth": depth, "step_in": step_in, "seed": seed, "when_full": when_full}
+    if _recorder is not None and native is not False:
+        fd = output if isinstance(output, int) else -1
+        return _recorder.Recorder(  # type: ignore[no-any-return]
+            lines_of=lines_of,
+            def_line=def_line,
+            describe_array=describe_array,
+            stop_class=Stop,
+            opening=opening,
+            wire=form == "wire",
+            max_events=limits.max_events,
+            max_bytes=limits.max_bytes,
+            output=fd,
+            tail=tail,
+            memory=None if isinstance(output, int) else output,
+            **options,
+        )
+    if native:
+        raise ImportError("the recorder in C was not built: install foretrace again where there is a C compiler")
+    write = output.extend if isinstance(output, bytearray) else lambda data: _write(output, data)
+    write(opening)
+    writer = BinaryWriter(write) if form == "binary" else WireWriter(write)
+    return ReferenceRecorder(lines_of, writer, limits, **options)
+
+
+def _write(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]

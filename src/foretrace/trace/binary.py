@@ -1,0 +1,325 @@
+r"""Binary v1: traces as the recorders write them; each frame holds only what changed in its scope.
+
+    data = to_binary([trace])
+    [trace] = read_binary(data)
+
+A stream is a sequence of records. A record starts with its kind; numbers are LEB128 varints (`int` below), signed ones
+zigzag-coded (`sint`); a text is its length in bytes and UTF-8 with lone surrogates passed through:
+
+    kind  record          content
+    0x46  stream header   "TB" 0x01, text: JSON of what all traces of the stream share. Tables below start afresh
+    0x01  file            text: path, text: source. Files are numbered from 0 as they appear
+    0x02  string          text. Numbered likewise
+    0x03  trace           -
+    0x04  end             outcome (byte), text: detail, int: threads not recorded
+    0x80  frame           bits 0-1 event; 2 unwind, 3 suspended, 4 resumed, 5 explicit
+          call            int: file, int: string of the function's name, int: line; [explicit]; edits
+          line            sint: line less the scope's last line; [explicit]; edits
+          return, exception   sint: line less the scope's last line; [explicit]; text: value
+          explicit        text: function, text: source line (where they do not follow from the scope and the file)
+          edits           int: 2 * number of edits + whether names are gone
+                          [int: number of names gone, int each: position before]
+                          each edit: int: 2 * position now + whether the name is new; [int: string of the name]; text
+
+A call opens a scope without locals; a return, or an exception with `unwind`, closes it. A frame's depth is the number of
+open scopes below its own. The recorder in C writes and reads the same (`record/_recorder`).
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from foretrace.errors import FormatError
+from foretrace.trace.types import Event, Frame, Header, Limits, Outcome, Trace
+
+MAGIC = b"FTB\x01"
+FILE, STRING, TRACE, END = 1, 2, 3, 4
+FRAME, UNWIND, SUSPENDED, RESUMED, EXPLICIT = 0x80, 4, 8, 16, 32
+EVENTS = tuple(Event)
+OUTCOMES = tuple(Outcome)
+_EVENT_CODES = {event: code for code, event in enumerate(EVENTS)}
+_SHARED = ("kind", "model", "python", "hash_seed")
+
+
+def header_record(header: Header) -> bytes:
+    """The record that opens a stream. An `entry` that is not empty names the entry of every trace of the stream."""
+    limits = asdict(header.limits) if header.limits else None
+    shared = {name: getattr(header, name) for name in _SHARED} | {"limits": limits}
+    if header.entry:
+        shared["entry"] = header.entry
+    return MAGIC + _text(json.dumps(shared, separators=(",", ":")))
+
+
+@dataclass(slots=True)
+class _Scope:
+    path: str
+    function: str
+    line: int
+    locals: dict[str, str] = field(default_factory=dict)
+
+
+class BinaryWriter:
+    """Writes the records of one stream, whose header stands already, as they become known."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self.write = write
+        self._files: dict[str, tuple[int, list[str]]] = {}
+        self._strings: dict[str, int] = {}
+        self._scopes: list[_Scope] = []
+
+    def begin(self) -> None:
+        """Starts a trace."""
+        self._scopes = []
+        self.write(bytes([TRACE]))
+
+    def frame(self, frame: Frame, path: str, lines: list[str]) -> None:
+        """Writes a frame of the file `path`, whose source is `lines`."""
+        tables = bytearray()
+        flags = UNWIND * frame.unwind | SUSPENDED * frame.suspended | RESUMED * frame.resumed
+        if frame.event is Event.CALL:
+            place = _int(self._file(path, lines, tables)) + _int(self._string(frame.function, tables)) + _int(frame.line)
+            self._scopes.append(_Scope(path, frame.function, frame.line))
+        else:
+            if not self._scopes:
+                raise FormatError(
+                    f"a {frame.event} frame stands outside any call; the first frame of a trace must be a call"
+                )
+            place = _sint(frame.line - self._scopes[-1].line)
+        scope = self._scopes[-1]
+        scope.line = frame.line
+        source = lines[frame.line - 1] if 0 < frame.line <= len(lines) else ""
+        explicit = (frame.function, frame.source) != (scope.function, source)
+        told = _text(frame.function) + _text(frame.source) if explicit else b""
+        if frame.event in (Event.CALL, Event.LINE):
+            content = self._edits(scope.locals, frame.state, tables)
+            scope.locals = frame.state
+        else:
+            content = _text(frame.value or "")
+        kind = FRAME | _EVENT_CODES[frame.event] | flags | (EXPLICIT if explicit else 0)
+        self.write(bytes(tables) + bytes([kind]) + place + told + content)
+        if frame.event is Event.RETURN or frame.unwind:
+            self._scopes.pop()
+
+    def end(self, outcome: Outcome, detail: str = "", threads: int = 0) -> None:
+        """Ends the trace."""
+        self.write(bytes([END, OUTCOMES.index(outcome)]) + _text(detail) + _int(threads))
+
+    def _file(self, path: str, lines: list[str], tables: bytearray) -> int:
+        if path not in self._files:
+            self._files[path] = len(self._files), lines
+            tables += bytes([FILE]) + _text(path) + _text("\n".join(lines))
+        return self._files[path][0]
+
+    def _string(self, text: str, tables: bytearray) -> int:
+        if text not in self._strings:
+            self._strings[text] = len(self._strings)
+            tables += bytes([STRING]) + _text(text)
+        return self._strings[text]
+
+    def _edits(self, before: dict[str, str], now: dict[str, str], tables: bytearray) -> bytes:
+        """What turns the ordered names and texts `before` into `now`."""
+        kept = [name for name in before if name in now]
+        if kept != [name for name in now if name in before]:
+            kept = []  # the order has changed: everything is said again
+        stays = set(kept)
+        gone = [at for at, name in enumerate(before) if name not in stays]
+        edits, count = bytearray(), 0
+        for at, (name, text) in enumerate(now.items()):
+            if name in stays and before[name] == text:
+                continue
+            count += 1
+            edits += _int(2 * at) if name in stays else _int(2 * at + 1) + _int(self._string(name, tables))
+            edits += _text(text)
+        listed = _int(len(gone)) + b"".join(map(_int, gone)) if gone else b""
+        return _int(2 * count + bool(gone)) + listed + bytes(edits)
+
+
+def to_binary(traces: Iterable[Trace]) -> bytes:
+    """All traces, each in a stream of its own: such streams may be joined."""
+    out = bytearray()
+    for trace in traces:
+        header = trace.header
+        out += header_record(header)
+        writer = BinaryWriter(out.extend)
+        texts = {"": (header.path, header.source)} | {path: (path, text) for path, text in header.files.items()}
+        files = {path: (name, text.split("\n")) for path, (name, text) in texts.items()}
+        writer.begin()
+        for frame in trace.frames:
+            writer.frame(frame, *files[frame.path])
+        writer.end(header.outcome, header.detail, header.threads_unrecorded)
+    return bytes(out)
+
+
+def read_binary(data: bytes, *, partial: bool = False) -> Iterator[Trace]:
+    """Reads the traces of one or more streams.
+
+    Args:
+        partial: accept a last trace that was cut off or is damaged, as truncated (detail `cut off` or `damaged`);
+            otherwise that is an error.
+
+    Raises:
+        FormatError: a record is damaged; the message names its offset.
+
+    """
+    return _Reader(data).traces(partial)
+
+
+class _Reader:
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+        self.header = Header(source="", entry="")
+        self.files: list[tuple[str, list[str]]] = []
+        self.strings: list[str] = []
+        self.frames: list[tuple[str, Frame]] = []
+        self.scopes: list[_Scope] = []
+        self.is_open = False
+
+    def traces(self, partial: bool) -> Iterator[Trace]:
+        why = "cut off"
+        while self.at < len(self.data):
+            start = self.at
+            try:
+                trace = self._record()
+            except (IndexError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+                if partial:
+                    why = "cut off" if self.at >= len(self.data) else "damaged"
+                    break
+                reason = str(error) if isinstance(error, FormatError) else repr(error)
+                raise FormatError(f"the record at byte {start} is not one of a trace (binary v1): {reason}") from error
+            if trace is not None:
+                yield trace
+        if self.is_open:
+            if not partial:
+                raise FormatError("the file ends within a trace; read it with partial=True to keep the frames so far")
+            if self.frames:
+                yield self._trace(Outcome.TRUNCATED, why, 0)
+
+    def _record(self) -> Trace | None:
+        kind = self.data[self.at]
+        if self.data.startswith(MAGIC, self.at):
+            self.at += len(MAGIC)
+            self._header(json.loads(self._text()))
+            return None
+        self.at += 1
+        if kind >= FRAME and self.is_open:
+            self._frame(kind)
+        elif kind == FILE:
+            self.files.append((self._text(), self._text().split("\n")))
+        elif kind == STRING:
+            self.strings.append(self._text())
+        elif kind == TRACE and not self.is_open:
+            self.is_open, self.frames, self.scopes = True, [], []
+        elif kind == END and self.is_open:
+            self.at += 1
+            outcome = OUTCOMES[self.data[self.at - 1]]
+            return self._trace(outcome, self._text(), self._int())
+        else:
+            raise FormatError(f"a record of kind {kind} cannot stand here")
+        return None
+
+    def _header(self, shared: dict[str, Any]) -> None:
+        limits = Limits(**shared["limits"]) if shared["limits"] else None
+        known = {name: shared[name] for name in _SHARED}
+        self.header = Header(source="", entry=shared.get("entry", ""), limits=limits, **known)
+        self.files, self.strings, self.is_open = [], [], False
+
+    def _trace(self, outcome: Outcome, detail: str, threads: int) -> Trace:
+        self.is_open = False
+        if not self.frames:
+            raise FormatError("a trace without frames")
+        path, first = self.frames[0]
+        sources = {name: "\n".join(lines) for name, lines in self.files}
+        used = dict.fromkeys(name for name, _ in self.frames if name != path)
+        header = replace(
+            self.header,
+            source=sources[path],
+            entry=self.header.entry or first.function,
+            path=path,
+            files={name: sources[name] for name in used},
+            arguments=dict(first.state),
+            outcome=outcome,
+            detail=detail,
+            threads_unrecorded=threads,
+        )
+        return Trace(header, tuple(f if name == path else replace(f, path=name) for name, f in self.frames))
+
+    def _frame(self, kind: int) -> None:
+        event = EVENTS[kind & 3]
+        if event is Event.CALL:
+            path, function = self.files[self._int()][0], self.strings[self._int()]
+            self.scopes.append(_Scope(path, function, self._int()))
+        else:
+            self.scopes[-1].line += self._sint()
+        scope = self.scopes[-1]
+        function, source = scope.function, self._source(scope)
+        if kind & EXPLICIT:
+            function, source = self._text(), self._text()
+        state = value = None
+        if event in (Event.CALL, Event.LINE):
+            scope.locals = state = self._edited(scope.locals)
+        else:
+            value = self._text()
+        unwind, suspended, resumed = bool(kind & UNWIND), bool(kind & SUSPENDED), bool(kind & RESUMED)
+        depth = len(self.scopes) - 1
+        frame = Frame(event, function, depth, scope.line, source, state, value, unwind, suspended, resumed)
+        self.frames.append((scope.path, frame))
+        if event is Event.RETURN or unwind:
+            self.scopes.pop()
+
+    def _source(self, scope: _Scope) -> str:
+        lines = next(lines for path, lines in self.files if path == scope.path)
+        return lines[scope.line - 1] if 0 < scope.line <= len(lines) else ""
+
+    def _edited(self, before: dict[str, str]) -> dict[str, str]:
+        count = self._int()
+        gone = {self._int() for _ in range(self._int())} if count & 1 else set()
+        items = [item for at, item in enumerate(before.items()) if at not in gone]
+        for _ in range(count >> 1):
+            at = self._int()
+            if at & 1:
+                name = self.strings[self._int()]
+                items.insert(at >> 1, (name, self._text()))
+            else:
+                items[at >> 1] = items[at >> 1][0], self._text()
+        return dict(items)
+
+    def _int(self) -> int:
+        value = shift = 0
+        while True:
+            byte = self.data[self.at]
+            self.at += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+
+    def _sint(self) -> int:
+        value = self._int()
+        return (value >> 1) ^ -(value & 1)
+
+    def _text(self) -> str:
+        size = self._int()
+        if self.at + size > len(self.data):
+            self.at = len(self.data)
+            raise FormatError("it is cut off")
+        self.at += size
+        return self.data[self.at - size : self.at].decode("utf-8", "surrogatepass")
+
+
+def _int(value: int) -> bytes:
+    out = bytearray()
+    while value >= 0x80:
+        out.append(value & 0x7F | 0x80)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
+
+
+def _sint(value: int) -> bytes:
+    return _int(2 * value if value >= 0 else -2 * value - 1)
+
+
+def _text(text: str) -> bytes:
+    data = text.encode("utf-8", "surrogatepass")
+    return _int(len(data)) + data
