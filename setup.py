@@ -1,7 +1,9 @@
-"""The optional C extension; everything else about the package is in `pyproject.toml`.
+"""The optional C extensions; everything else about the package is in `pyproject.toml`.
 
 Where no compiler is found installation still succeeds, and `foretrace doctor` says what is slower.
 """
+
+from pathlib import Path
 
 from setuptools import Extension, setup
 
@@ -14,4 +16,13 @@ kernel = Extension(
     optional=True,
 )
 
-setup(ext_modules=[kernel])
+native = Path("src/foretrace/record/native")
+recorder = Extension(
+    "foretrace.record._recorder",
+    sources=sorted(map(str, native.glob("*.c"))),
+    depends=sorted(map(str, native.glob("*.h"))),
+    extra_compile_args=["-std=gnu11", "-O3", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-missing-field-initializers"],
+    optional=True,
+)
+
+setup(ext_modules=[kernel, recorder])

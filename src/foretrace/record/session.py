@@ -65,7 +65,7 @@ def open_session(
 
     """
     header = Header(source="", entry=entry, python=".".join(map(str, sys.version_info[:3])), limits=limits)
-    opening = header_record(header) if form == "binary" else b""
+    opening = header_record(header)
     options: dict[str, Any] = {"many": many, "depth": depth, "step_in": step_in, "seed": seed, "when_full": when_full}
     if _recorder is not None and native is not False:
         fd = output if isinstance(output, int) else -1
@@ -86,8 +86,7 @@ def open_session(
     if native:
         raise ImportError("the recorder in C was not built: install foretrace again where there is a C compiler")
     write = output.extend if isinstance(output, bytearray) else lambda data: _write(output, data)
-    write(opening)
-    writer = BinaryWriter(write) if form == "binary" else WireWriter(write)
+    writer = BinaryWriter(write, opening) if form == "binary" else WireWriter(write)
     return ReferenceRecorder(lines_of, writer, limits, **options)
 
 

@@ -3,23 +3,24 @@
 The recorder in C gathers bytes in memory that is shared with a second file, the tail, and writes them to the first in large
 pieces. What a process had not yet written when it died stands in the tail:
 
-    bytes 0-7   committed: how many bytes of the data below are whole records
-    bytes 8-15  written: how many bytes the output holds before them
-    from 16 on  data
+    bytes 0-7   two numbers in one, so that they change at once: how many bytes the output holds, times 2**20, and how many
+                bytes of the data below, which follow them, are whole records
+    from 8 on   data
 """
 
 import struct
 from pathlib import Path
 
-TAIL_BYTES = 16 + (256 << 10)
-_HEAD = struct.Struct("=QQ")
+_HEAD = struct.Struct("=Q")
+TAIL_BYTES = _HEAD.size + (256 << 10)
 
 
 def merge(output: bytes, tail: bytes) -> bytes:
     """All that a recorder wrote, whether or not its process lived to finish."""
     if len(tail) < _HEAD.size:
         return output
-    committed, written = _HEAD.unpack_from(tail)
+    (head,) = _HEAD.unpack_from(tail)
+    written, committed = divmod(head, 1 << 20)
     if written > len(output) or committed > len(tail) - _HEAD.size or not written:
         return output
     return output[:written] + tail[_HEAD.size : _HEAD.size + committed]

@@ -191,7 +191,8 @@ class Renderer:
         if kind is slice:
             return f"slice({', '.join(map(self._value, (value.start, value.stop, value.step)))})"
         if kind is array.array:
-            return f"array('{value.typecode}', {self._sequence(value.tolist(), list)})"
+            shown = [self._value(x) for x in value[: self.limits.items].tolist()] + self._rest(len(value))
+            return f"array('{value.typecode}', [{', '.join(shown)}])"
         if _type_name(kind) == "ndarray" and not _class_flags(kind) & _HEAP_TYPE:
             return describe_array(value)
         return self._object(value, kind)
@@ -211,23 +212,24 @@ class Renderer:
 
     def _set(self, value: Any, kind: type) -> str:
         """Elements by their texts; the numbers of objects among them are given in that order."""
-        if not value:
+        count = kind.__len__(value)  # type: ignore[attr-defined]
+        if not count:
             return _EMPTY[kind]
         opening, closing = _BRACKETS[kind]
-        if len(value) > _MAX_PARTS:
-            return f"{opening}…+{len(value)}{closing}"
+        if count > _MAX_PARTS:
+            return f"{opening}…+{count}{closing}"
         was_numbering, self._is_numbering = self._is_numbering, False
         unnumbered = self._unnumbered
-        ordered = sorted(((self._value(x), i, x) for i, x in enumerate(value)), key=lambda item: item[:2])
+        ordered = sorted(((self._value(x), i, x) for i, x in enumerate(kind.__iter__(value))), key=lambda item: item[:2])
         self._is_numbering = was_numbering
         shown = ordered[: self.limits.items]
         texts = [text for text, _, _ in shown]
         if was_numbering and self._unnumbered != unnumbered:
             texts = [self._value(x) for _, _, x in shown]
-        return opening + ", ".join([*texts, *self._rest(len(value))]) + closing
+        return opening + ", ".join([*texts, *self._rest(count)]) + closing
 
     def _mapping(self, value: Any, kind: type) -> str:
-        if not len(value):
+        if not dict.__len__(value):
             return self._empty(kind)
         opening, closing = _BRACKETS[kind]
         items = _first(_items(value, kind), self.limits.items)
@@ -277,9 +279,9 @@ class Renderer:
         if base is float:
             return repr(float.__pos__(value))
         if base is dict:
-            return self._mapping(dict(dict.items(value)), dict)
+            return self._mapping(value, dict)
         if base in (set, frozenset):
-            return self._set(base(base.__iter__(value)), base)
+            return self._set(value, base)
         return (
             self._sequence(tuple(base.__iter__(value)), tuple)
             if base is tuple
@@ -311,7 +313,8 @@ class Renderer:
 
 def _items(value: Any, kind: type) -> Any:
     """Items in the order of `repr`: a counter shows the most common first."""
-    if kind is collections.Counter and all(type(n) is int for n in dict.values(value)):
+    is_counter = kind is collections.Counter and dict.__len__(value) <= _MAX_PARTS
+    if is_counter and all(type(n) is int for n in dict.values(value)):
         return sorted(dict.items(value), key=lambda item: -item[1])
     if kind is collections.OrderedDict and all(
         type(type(k)) is type and type(k) in _ORDINARY_KEYS for k in dict.keys(value)

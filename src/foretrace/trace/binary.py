@@ -36,6 +36,8 @@ from foretrace.trace.types import Event, Frame, Header, Limits, Outcome, Trace
 MAGIC = b"FTB\x01"
 FILE, STRING, TRACE, END = 1, 2, 3, 4
 FRAME, UNWIND, SUSPENDED, RESUMED, EXPLICIT = 0x80, 4, 8, 16, 32
+MAX_NUMBERED = 1 << 16
+"""Files and strings of a stream; a writer that has numbered so many opens another before the next trace."""
 EVENTS = tuple(Event)
 OUTCOMES = tuple(Outcome)
 _EVENT_CODES = {event: code for code, event in enumerate(EVENTS)}
@@ -60,17 +62,23 @@ class _Scope:
 
 
 class BinaryWriter:
-    """Writes the records of one stream, whose header stands already, as they become known."""
+    """Writes the records of one stream as they become known."""
 
-    def __init__(self, write: Callable[[bytes], object]) -> None:
-        self.write = write
-        self._files: dict[str, tuple[int, list[str]]] = {}
+    def __init__(self, write: Callable[[bytes], object], opening: bytes) -> None:
+        """`opening` is a `header_record`."""
+        self.write, self.opening = write, opening
+        self._open()
+
+    def _open(self) -> None:
+        self.write(self.opening)
+        self._files: dict[str, int] = {}
         self._strings: dict[str, int] = {}
-        self._scopes: list[_Scope] = []
 
     def begin(self) -> None:
         """Starts a trace."""
-        self._scopes = []
+        if len(self._files) + len(self._strings) >= MAX_NUMBERED:
+            self._open()
+        self._scopes: list[_Scope] = []
         self.write(bytes([TRACE]))
 
     def frame(self, frame: Frame, path: str, lines: list[str]) -> None:
@@ -107,9 +115,9 @@ class BinaryWriter:
 
     def _file(self, path: str, lines: list[str], tables: bytearray) -> int:
         if path not in self._files:
-            self._files[path] = len(self._files), lines
+            self._files[path] = len(self._files)
             tables += bytes([FILE]) + _text(path) + _text("\n".join(lines))
-        return self._files[path][0]
+        return self._files[path]
 
     def _string(self, text: str, tables: bytearray) -> int:
         if text not in self._strings:
@@ -140,8 +148,7 @@ def to_binary(traces: Iterable[Trace]) -> bytes:
     out = bytearray()
     for trace in traces:
         header = trace.header
-        out += header_record(header)
-        writer = BinaryWriter(out.extend)
+        writer = BinaryWriter(out.extend, header_record(header))
         texts = {"": (header.path, header.source)} | {path: (path, text) for path, text in header.files.items()}
         files = {path: (name, text.split("\n")) for path, (name, text) in texts.items()}
         writer.begin()
@@ -192,8 +199,8 @@ class _Reader:
         if self.is_open:
             if not partial:
                 raise FormatError("the file ends within a trace; read it with partial=True to keep the frames so far")
-            if self.frames:
-                yield self._trace(Outcome.TRUNCATED, why, 0)
+            if trace := self._closed(Outcome.TRUNCATED, why, 0):
+                yield trace
 
     def _record(self) -> Trace | None:
         kind = self.data[self.at]
@@ -213,7 +220,7 @@ class _Reader:
         elif kind == END and self.is_open:
             self.at += 1
             outcome = OUTCOMES[self.data[self.at - 1]]
-            return self._trace(outcome, self._text(), self._int())
+            return self._closed(outcome, self._text(), self._int())
         else:
             raise FormatError(f"a record of kind {kind} cannot stand here")
         return None
@@ -224,10 +231,11 @@ class _Reader:
         self.header = Header(source="", entry=shared.get("entry", ""), limits=limits, **known)
         self.files, self.strings, self.is_open = [], [], False
 
-    def _trace(self, outcome: Outcome, detail: str, threads: int) -> Trace:
+    def _closed(self, outcome: Outcome, detail: str, threads: int) -> Trace | None:
+        """The trace that ends here, if it has frames: the closing of a generator may have left none."""
         self.is_open = False
         if not self.frames:
-            raise FormatError("a trace without frames")
+            return None
         path, first = self.frames[0]
         sources = {name: "\n".join(lines) for name, lines in self.files}
         used = dict.fromkeys(name for name, _ in self.frames if name != path)

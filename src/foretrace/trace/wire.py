@@ -141,7 +141,7 @@ class WireWriter:
 
     def end(self, outcome: Outcome, detail: str = "", threads: int = 0) -> None:
         """Ends the document."""
-        if outcome is not Outcome.TRUNCATED:
+        if outcome is not Outcome.TRUNCATED and self._segmenter is not None:
             self.write(Token.END_OF_TEXT.encode())
 
 

@@ -1,0 +1,159 @@
+#include "buffer.h"
+
+bool buffer_grow(Buffer *buffer, size_t more)
+{
+    size_t wanted = buffer->size + more;
+    size_t capacity = buffer->capacity ? buffer->capacity : 256;
+    while (capacity < wanted) {
+        capacity *= 2;
+    }
+    char *data = realloc(buffer->data, capacity);
+    if (data == NULL) {
+        buffer->failed = true;
+        return false;
+    }
+    buffer->data = data;
+    buffer->capacity = capacity;
+    return true;
+}
+
+void put_decimal(Buffer *buffer, int64_t value)
+{
+    static const char pairs[] =
+        "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
+        "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
+    char digits[24], *at = digits + sizeof digits;
+    uint64_t rest = value < 0 ? (uint64_t)-(value + 1) + 1 : (uint64_t)value;
+    while (rest >= 100) {
+        at -= 2;
+        memcpy(at, pairs + 2 * (rest % 100), 2);
+        rest /= 100;
+    }
+    if (rest >= 10) {
+        at -= 2;
+        memcpy(at, pairs + 2 * rest, 2);
+    }
+    else {
+        *--at = (char)('0' + rest);
+    }
+    if (value < 0) {
+        *--at = '-';
+    }
+    put_bytes(buffer, at, (size_t)(digits + sizeof digits - at));
+}
+
+/* Length of the special token that starts at `text`, which is "<", any number of backslashes, "|name|>"; 0 if none does. */
+static size_t token_length(const char *text, size_t size)
+{
+    static const char *const names[] = {"begin_of_text", "end_of_text",         "frame_sep", "action_sep", "return_sep",
+                                        "call_sep",      "line_sep",            "exception_sep", "arg_sep",
+                                        "trace_context_start"};
+    size_t at = 1;
+    while (at < size && text[at] == '\\') {
+        at++;
+    }
+    if (at >= size || text[at++] != '|') {
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        size_t length = strlen(names[i]);
+        if (size - at >= length + 2 && memcmp(text + at, names[i], length) == 0 && memcmp(text + at + length, "|>", 2) == 0) {
+            return at + length + 2;
+        }
+    }
+    return 0;
+}
+
+/* Protects the special tokens in what was written from `start` on. */
+static void protect_from(Buffer *buffer, size_t start)
+{
+    size_t at = start;
+    while (at < buffer->size) {
+        char *found = memchr(buffer->data + at, '<', buffer->size - at);
+        if (found == NULL) {
+            return;
+        }
+        at = (size_t)(found - buffer->data) + 1;
+        if (token_length(found, buffer->size - at + 1) && buffer_reserve(buffer, 1)) {
+            memmove(buffer->data + at + 1, buffer->data + at, buffer->size - at);
+            buffer->data[at] = '\\';
+            buffer->size++;
+        }
+    }
+}
+
+void put_protected(Buffer *buffer, const char *text, size_t size)
+{
+    size_t start = buffer->size;
+    put_bytes(buffer, text, size);
+    protect_from(buffer, start);
+}
+
+/* Bits of the bytes of `word` that are below 0x20 or equal to '"', '\\', '<' or 0xED. May mark a byte above a marked one. */
+static inline uint64_t marks(uint64_t word)
+{
+    const uint64_t ones = 0x0101010101010101u, highs = ones << 7;
+    uint64_t quote = word ^ ones * '"', slash = word ^ ones * '\\', less = word ^ ones * '<', surrogate = word ^ ones * 0xED;
+    return (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((less - ones) & ~less) |
+            ((surrogate - ones) & ~surrogate)) &
+           highs;
+}
+
+void put_json(Buffer *buffer, const char *text, size_t size)
+{
+    static const char hex[] = "0123456789abcdef";
+    if (!buffer_reserve(buffer, 6 * size + 8)) {
+        return;
+    }
+    const unsigned char *in = (const unsigned char *)text, *end = in + size;
+    char *out = buffer->data + buffer->size;
+    bool has_less = false;
+    while (in < end) {
+        uint64_t word;
+        while (end - in >= 8 && (memcpy(&word, in, 8), marks(word) == 0)) {
+            memcpy(out, &word, 8);
+            in += 8;
+            out += 8;
+        }
+        if (in == end) {
+            break;
+        }
+        unsigned char c = *in++;
+        if (c == '"' || c == '\\') {
+            *out++ = '\\';
+            *out++ = (char)c;
+        }
+        else if (c < 0x20) {
+            const char *at = memchr("\b\f\n\r\t", c, 5);
+            *out++ = '\\';
+            if (at != NULL && c != 0) {
+                *out++ = c == '\b' ? 'b' : c == '\f' ? 'f' : c == '\n' ? 'n' : c == '\r' ? 'r' : 't';
+            }
+            else {
+                *out++ = 'u';
+                *out++ = '0';
+                *out++ = '0';
+                *out++ = hex[c >> 4];
+                *out++ = hex[c & 15];
+            }
+        }
+        else if (c == 0xED && end - in >= 2 && in[0] >= 0xA0) {
+            unsigned point = 0xD000u | (unsigned)(in[0] & 0x3F) << 6 | (in[1] & 0x3F);
+            *out++ = '\\';
+            *out++ = 'u';
+            for (int shift = 12; shift >= 0; shift -= 4) {
+                *out++ = hex[point >> shift & 15];
+            }
+            in += 2;
+        }
+        else {
+            has_less |= c == '<';
+            *out++ = (char)c;
+        }
+    }
+    size_t start = buffer->size;
+    buffer->size = (size_t)(out - buffer->data);
+    if (has_less) {
+        protect_from(buffer, start);
+    }
+}

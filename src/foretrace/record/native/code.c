@@ -1,0 +1,294 @@
+/* Code objects, files and names: found out once, kept with them. */
+#include "session.h"
+
+static Py_ssize_t extra_index = -1;
+
+static void info_free(void *pointer)
+{
+    CodeInfo *info = pointer;
+    if (info != NULL) {
+        free(info->names);
+        Py_XDECREF(info->opcodes);
+        free(info);
+    }
+}
+
+int code_init(void)
+{
+    if (extra_index < 0) {
+        extra_index = code_extra_index(info_free);
+    }
+    return extra_index < 0 ? -1 : 0;
+}
+
+/* UTF-8 with lone surrogates passed through; NULL with an exception if there is no memory. */
+static char *utf8_copy(PyObject *text, uint32_t *size)
+{
+    PyObject *bytes = PyUnicode_AsEncodedString(text, "utf-8", "surrogatepass");
+    char *copy = bytes != NULL ? malloc((size_t)PyBytes_GET_SIZE(bytes) + 1) : NULL;
+    if (copy != NULL) {
+        *size = (uint32_t)PyBytes_GET_SIZE(bytes);
+        memcpy(copy, PyBytes_AS_STRING(bytes), *size);
+    }
+    else if (bytes != NULL) {
+        PyErr_NoMemory();
+    }
+    Py_XDECREF(bytes);
+    return copy;
+}
+
+/* Makes room for one more pointer. */
+static bool grow_list(void *list, int count, int *capacity)
+{
+    if (count < *capacity) {
+        return true;
+    }
+    int wanted = *capacity ? 2 * *capacity : 64;
+    void **grown = realloc(*(void ***)list, (size_t)wanted * sizeof *grown);
+    if (grown == NULL) {
+        PyErr_NoMemory();
+        return false;
+    }
+    *(void ***)list = grown;
+    *capacity = wanted;
+    return true;
+}
+
+/* Remembers in `dict` that `key` has the number `index`. */
+static bool set_index(PyObject *dict, PyObject *key, int index)
+{
+    PyObject *number = PyLong_FromLong(index);
+    bool done = number != NULL && PyDict_SetItem(dict, key, number) == 0;
+    Py_XDECREF(number);
+    return done;
+}
+
+Name *intern_name(Session *session, PyObject *text)
+{
+    PyObject *known = PyDict_GetItemWithError(session->names, text);
+    if (known != NULL) {
+        return session->name_list[PyLong_AsLong(known)];
+    }
+    Name *name = calloc(1, sizeof *name);
+    Buffer json = {0};
+    if (name == NULL || PyErr_Occurred() || (name->text = utf8_copy(text, &name->size)) == NULL ||
+        !grow_list(&session->name_list, session->name_list_count, &session->name_list_capacity) ||
+        !set_index(session->names, text, session->name_list_count)) {
+        free(name != NULL ? name->text : NULL);
+        free(name);
+        return NULL;
+    }
+    put_char(&json, '"');
+    put_json(&json, name->text, name->size);
+    PUT_LITERAL(&json, "\": \"");
+    name->json = json.data;
+    name->json_size = (uint32_t)json.size;
+    session->name_list[session->name_list_count++] = name;
+    return name;
+}
+
+static File *file_of(Session *session, PyObject *path)
+{
+    PyObject *known = PyDict_GetItemWithError(session->files, path);
+    if (known != NULL) {
+        return session->file_list[PyLong_AsLong(known)];
+    }
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    PyObject *source = PyObject_CallOneArg(session->lines_of, path);
+    File *file = source != NULL ? calloc(1, sizeof *file) : NULL;
+    if (file == NULL || !grow_list(&session->file_list, session->file_list_count, &session->file_list_capacity) ||
+        !set_index(session->files, path, session->file_list_count)) {
+        Py_XDECREF(source);
+        free(file);
+        return NULL;
+    }
+    file->path = Py_NewRef(path);
+    if (PyList_Check(source)) {
+        file->source = source;
+        file->line_count = PyList_GET_SIZE(source);
+    }
+    else {
+        Py_DECREF(source);
+    }
+    session->file_list[session->file_list_count++] = file;
+    return file;
+}
+
+const Line *file_line(File *file, int number)
+{
+    static const Line none = {.text = ""};
+    if (number <= 0 || number > file->line_count) {
+        return &none;
+    }
+    if (file->lines == NULL && (file->lines = calloc((size_t)file->line_count, sizeof *file->lines)) == NULL) {
+        return &none;
+    }
+    Line *line = &file->lines[number - 1];
+    PyObject *text = PyList_GET_ITEM(file->source, number - 1);
+    if (line->text != NULL || !PyUnicode_Check(text)) {
+        return line->text != NULL ? line : &none;
+    }
+    if (PyUnicode_IS_ASCII(text)) {
+        line->text = PyUnicode_DATA(text);
+        line->size = (uint32_t)PyUnicode_GET_LENGTH(text);
+    }
+    else if ((line->owned = utf8_copy(text, &line->size)) == NULL) {
+        PyErr_Clear();
+        return &none;
+    }
+    else {
+        line->text = line->owned;
+    }
+    line->characters = (uint32_t)PyUnicode_GET_LENGTH(text);
+    return line;
+}
+
+static bool starts_with_decorator(File *file, int number)
+{
+    const Line *line = file_line(file, number);
+    const char *at = line->text, *end = at + line->size;
+    while (at < end && (*at == ' ' || *at == '\t' || *at == '\f')) {
+        at++;
+    }
+    return at < end && *at == '@';
+}
+
+/* The line of the `def` of a scope that starts at `line`, which may be that of a decorator. */
+static int find_def_line(Session *session, File *file, int line)
+{
+    if (!starts_with_decorator(file, line)) {
+        return line;
+    }
+    PyObject *found = PyObject_CallFunction(session->def_line, "Oi", file->source, line);
+    long number = found != NULL ? PyLong_AsLong(found) : -1;
+    Py_XDECREF(found);
+    return number > 0 ? (int)number : PyErr_Occurred() ? -1 : line;
+}
+
+static bool find_names(Session *session, CodeInfo *info, PyCodeObject *code)
+{
+    info->name_count = code->co_nlocalsplus;
+    info->names = calloc((size_t)info->name_count + 1, sizeof *info->names);
+    if (info->names == NULL) {
+        PyErr_NoMemory();
+        return false;
+    }
+    for (int i = 0; i < info->name_count; i++) {
+        PyObject *text = PyTuple_GET_ITEM(code->co_localsplusnames, i);
+        if (PyUnicode_CompareWithASCIIString(text, ".0") == 0) {
+            continue;
+        }
+        info->names[i] = intern_name(session, text);
+        if (info->names[i] == NULL) {
+            return false;
+        }
+        for (int j = 0; j < i; j++) {
+            info->is_repeated |= info->names[j] == info->names[i];
+        }
+    }
+    return true;
+}
+
+static bool find_out(Session *session, CodeInfo *info, PyCodeObject *code)
+{
+    File *file = file_of(session, code->co_filename);
+    info->session = session->id;
+    info->file = NULL;
+    if (file == NULL || file->source == NULL) {
+        return file != NULL;
+    }
+    info->first_line = code->co_firstlineno;
+    info->is_optimized = (code->co_flags & CO_OPTIMIZED) != 0;
+    info->is_generator = (code->co_flags & CO_GENERATOR) != 0;
+    info->function = intern_name(session, code->co_qualname);
+    info->call_line = 0;
+    for (int i = 0; i < LINE_CACHE; i++) {
+        info->line_cache[i].offset = -1;
+    }
+    if (info->function == NULL || !find_names(session, info, code)) {
+        return false;
+    }
+    info->file = file;
+    info->call_line = find_def_line(session, file, info->first_line);
+    return info->call_line >= 0;
+}
+
+CodeInfo *code_info(Session *session, PyCodeObject *code)
+{
+    CodeInfo *info = code_extra(code, extra_index);
+    if (info != NULL && info->session == session->id) {
+        return info;
+    }
+    if (info == NULL) {
+        info = calloc(1, sizeof *info);
+        if (info == NULL || code_set_extra(code, extra_index, info) < 0) {
+            free(info);
+            PyErr_NoMemory();
+            return NULL;
+        }
+    }
+    free(info->names);
+    info->names = NULL;
+    info->is_repeated = false;
+    if (!find_out(session, info, code)) {
+        info->session = 0;
+        return NULL;
+    }
+    return info;
+}
+
+int code_line(CodeInfo *info, PyCodeObject *code, int offset)
+{
+    int at = offset / 2 & (LINE_CACHE - 1);
+    if (info->line_cache[at].offset != offset) {
+        int line = PyCode_Addr2Line(code, offset);
+        info->line_cache[at].offset = offset;
+        info->line_cache[at].line = line > 0 ? line : info->first_line;
+    }
+    return info->line_cache[at].line;
+}
+
+int code_opcode(CodeInfo *info, PyCodeObject *code, int offset)
+{
+    if (info->opcodes == NULL) {
+        info->opcodes = PyCode_GetCode(code);
+        if (info->opcodes == NULL) {
+            PyErr_Clear();
+            return 0;
+        }
+    }
+    return offset >= 0 && offset < PyBytes_GET_SIZE(info->opcodes) ? (unsigned char)PyBytes_AS_STRING(info->opcodes)[offset] : 0;
+}
+
+int code_def_line(Session *session, CodeInfo *info, int line)
+{
+    return find_def_line(session, info->file, line);
+}
+
+void code_clear(Session *session)
+{
+    for (int i = 0; i < session->name_list_count; i++) {
+        free(session->name_list[i]->text);
+        free(session->name_list[i]->json);
+        free(session->name_list[i]);
+    }
+    for (int i = 0; i < session->file_list_count; i++) {
+        File *file = session->file_list[i];
+        for (Py_ssize_t j = 0; file->lines != NULL && j < file->line_count; j++) {
+            free(file->lines[j].owned);
+        }
+        free(file->lines);
+        Py_XDECREF(file->path);
+        Py_XDECREF(file->source);
+        free(file);
+    }
+    free(session->name_list);
+    free(session->file_list);
+    session->name_list = NULL;
+    session->file_list = NULL;
+    session->name_list_count = session->file_list_count = 0;
+    Py_CLEAR(session->names);
+    Py_CLEAR(session->files);
+}

@@ -1,0 +1,203 @@
+/* A recording of one thread: what is known of code, of running scopes, and where bytes go. */
+#ifndef FORETRACE_SESSION_H
+#define FORETRACE_SESSION_H
+
+#include "buffer.h"
+#include "compat.h"
+#include "render.h"
+
+typedef enum { EVENT_CALL, EVENT_LINE, EVENT_RETURN, EVENT_EXCEPTION } Event;
+typedef enum { OUTCOME_RETURNED, OUTCOME_RAISED, OUTCOME_TRUNCATED } Outcome;
+typedef enum { FULL_RAISE, FULL_EXIT, FULL_MUTE } WhenFull;
+
+enum { RECORD_FILE = 1, RECORD_STRING, RECORD_TRACE, RECORD_END, RECORD_FRAME = 0x80 };
+enum { FLAG_UNWIND = 4, FLAG_SUSPENDED = 8, FLAG_RESUMED = 16 };
+
+#define MAX_NUMBERED (1 << 16) /* trace/binary.py's */
+#define TAIL_HEAD 8            /* record/sink.py's */
+#define TAIL_BYTES (TAIL_HEAD + (256 << 10))
+
+/* A string of the stream: the name of a function or a variable. */
+typedef struct {
+    char *text, *json; /* UTF-8; and as a key of the wire, `"name": "` */
+    uint32_t size, json_size;
+    int64_t number; /* in the tables of the stream, if `tables` are the present ones */
+    uint32_t tables;
+} Name;
+
+typedef struct {
+    const char *text; /* UTF-8; NULL if it was not asked for yet */
+    char *owned;
+    uint32_t size, characters;
+} Line;
+
+typedef struct {
+    PyObject *path, *source; /* a list of lines; NULL if the file is not in scope */
+    Line *lines;
+    Py_ssize_t line_count;
+    int64_t number;
+    uint32_t tables;
+} File;
+
+#define LINE_CACHE 8
+
+/* What is known of a code object in scope. Lives as long as it does. */
+typedef struct {
+    uint64_t session; /* that made it */
+    File *file;       /* NULL if it is not in scope; then nothing below is set */
+    Name *function;
+    Name **names; /* of the variables; NULL for one that is not shown */
+    int name_count, call_line, first_line;
+    bool is_optimized, is_generator, is_repeated; /* repeated: two variables have one name */
+    struct {
+        int offset, line;
+    } line_cache[LINE_CACHE];
+    PyObject *opcodes; /* bytes, without instrumentation; NULL if not asked for yet */
+} CodeInfo;
+
+/* One local of a running scope as it was last shown. */
+typedef struct {
+    PyObject *atom; /* the value, if it is a small immutable one; owned */
+    Name *name;     /* of a class body's or a module's names */
+    char *text;
+    uint32_t size, capacity, characters;
+    bool is_bound;
+    bool has_fingerprint;
+    uint64_t fingerprint;
+} Slot;
+
+/* A running scope. */
+typedef struct {
+    InterpreterFrame *frame;
+    CodeInfo *code;
+    int line;       /* of the last frame written */
+    bool is_hidden; /* nothing is recorded until it is left: too deep, or not stepped into */
+    bool is_reset;  /* wire: the next frame shows all locals */
+    bool is_resumed;
+    bool is_held;   /* what `held` has is not written: a generator is being closed */
+    uint64_t call_number, last_raised; /* counts of frames when its call, and its last exception, were written */
+    PyObject *space; /* of a class body or a module: its names; owned */
+    Slot *slots;
+    int slot_count, slot_capacity;
+    Buffer raised; /* text of the last exception */
+    size_t raised_characters;
+    int raised_line;
+    Buffer held;
+    size_t held_characters;
+    Name **held_names;
+    int held_name_count;
+    File *held_file;
+    bool held_start;
+} Activation;
+
+typedef struct {
+    PyObject_HEAD
+    /* what was asked for */
+    PyObject *lines_of, *def_line, *stop_class, *opening, *memory;
+    bool is_wire, is_many;
+    int output, tail_file;
+    long long max_events, max_bytes;
+    int depth_limit;
+    double step_in;
+    uint64_t random;
+    WhenFull when_full;
+    /* what is seen from outside */
+    PyObject *stopped;
+    char is_open, is_busy;
+    long long threads, traces, events;
+    /* code */
+    uint64_t id;
+    PyObject *names; /* dict: string to capsule-like index into `name_list` */
+    Name **name_list;
+    int name_list_count, name_list_capacity;
+    PyObject *files; /* dict: path to index into `file_list` */
+    File **file_list;
+    int file_list_count, file_list_capacity;
+    /* running scopes */
+    Activation *stack;
+    int stack_size, stack_capacity;
+    InterpreterFrame *entry;
+    int depth;
+    bool is_over, is_started;
+    PyThreadState *thread;
+    PyObject *previous_trace;
+    int tool;
+    /* the trace */
+    uint64_t frames;
+    long long characters;
+    Renderer renderer;
+    Buffer scratch, edits, value;
+    int *gone;
+    int gone_capacity;
+    /* the stream */
+    uint32_t tables;
+    int64_t string_count, file_count;
+    bool is_at_start; /* of a wire document */
+    Buffer record;
+    Name **fresh; /* names, and a file, that the last record numbers; and whether it opens a document */
+    int fresh_count, fresh_capacity;
+    File *fresh_file;
+    bool fresh_start;
+    size_t last_characters;
+    char *tail; /* head and data; or memory of our own */
+    char *data;
+    size_t used, capacity;
+    uint64_t written;
+    size_t last_start, last_frame; /* where the last record starts, and the frame in it */
+    bool is_seekable, is_mapped;
+} Session;
+
+/* ---- code.c ---- */
+int code_init(void);
+/* What is known of `code`, NULL with an exception if that cannot be found out. */
+CodeInfo *code_info(Session *session, PyCodeObject *code);
+int code_line(CodeInfo *info, PyCodeObject *code, int offset);
+/* The line of the `def` of a scope that starts at `line`, which may be that of a decorator; -1 with an exception. */
+int code_def_line(Session *session, CodeInfo *info, int line);
+/* The instruction at `offset`, as the compiler wrote it. */
+int code_opcode(CodeInfo *info, PyCodeObject *code, int offset);
+const Line *file_line(File *file, int line);
+/* The name of a variable, NULL if there is no memory. */
+Name *intern_name(Session *session, PyObject *text);
+void code_clear(Session *session);
+
+/* ---- stream.c ---- */
+int stream_open(Session *session);
+int stream_begin(Session *session);
+/* Writes a frame; `value` is NULL for a call or a line. */
+int stream_frame(Session *session, Activation *activation, Event event, int flags, int line, const Buffer *value,
+                 size_t characters);
+int stream_end(Session *session, Outcome outcome, const char *detail);
+/* The last frame, an exception, has left its scope. */
+void stream_mark_unwind(Session *session);
+/* Takes the last record back, into `activation->held`. */
+bool stream_hold(Session *session, Activation *activation);
+int stream_release(Session *session, Activation *activation);
+int stream_close(Session *session);
+void stream_clear(Session *session);
+
+/* ---- state.c ---- */
+/* Gives a name a number in the stream, if it has none. */
+void number_name(Session *session, Name *name);
+/* Writes the locals of a call or line frame into `session->edits`; returns their characters. */
+size_t state_write(Session *session, Activation *activation);
+void slots_clear(Session *session, Activation *activation);
+void slots_free(Session *session, Activation *activation);
+
+/* ---- events.c: -1 with an exception if the program has to stop ---- */
+int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offset);
+int on_line(Session *session, InterpreterFrame *frame, int line);
+int on_exception(Session *session, InterpreterFrame *frame, PyObject *type, PyObject *value, int offset);
+int on_return(Session *session, InterpreterFrame *frame, PyObject *value, int offset);
+int on_yield(Session *session, InterpreterFrame *frame, PyObject *value, int offset);
+int on_unwind(Session *session, InterpreterFrame *frame, int offset);
+/* Does what happens when a budget has run out. */
+int session_fill(Session *session, const char *why);
+
+/* ---- sources.c ---- */
+extern Session *active_session;
+int source_start(Session *session);
+/* Stops; sets whether the program replaced the trace function. */
+int source_stop(Session *session, bool *was_replaced);
+
+#endif

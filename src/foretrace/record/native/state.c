@@ -1,0 +1,443 @@
+/* The locals of a scope: what is bound, and what has changed since its last frame. */
+#include "session.h"
+
+#define SHORT_STRING 64
+
+/* Whether a value cannot change and is small enough to be kept alive: then the same object has the same text. */
+static bool is_atom(PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    return type == &PyLong_Type || (type == &PyUnicode_Type && PyUnicode_GET_LENGTH(value) <= SHORT_STRING) ||
+           type == &PyFloat_Type || type == &PyBool_Type || value == Py_None;
+}
+
+static void slot_clear(Slot *slot)
+{
+    Py_CLEAR(slot->atom);
+    slot->is_bound = slot->has_fingerprint = false;
+    slot->size = 0;
+}
+
+/* Brings a slot up to date; whether its text is another now. */
+static bool slot_update(Session *session, Slot *slot, PyObject *value)
+{
+    if (slot->is_bound && value == slot->atom) {
+        return false;
+    }
+    Buffer *text = &session->scratch;
+    text->size = 0;
+    Py_INCREF(value);
+    size_t characters = render(&session->renderer, text, value);
+    bool changed = !slot->is_bound || slot->size != text->size || memcmp(slot->text, text->data, text->size) != 0;
+    if (changed) {
+        if (text->size > slot->capacity) {
+            uint32_t capacity = (uint32_t)(text->size + text->size / 2 + 16);
+            char *grown = realloc(slot->text, capacity);
+            if (grown == NULL) {
+                session->record.failed = true;
+                text->size = slot->capacity;
+            }
+            else {
+                slot->text = grown;
+                slot->capacity = capacity;
+            }
+        }
+        memcpy(slot->text, text->data, text->size);
+        slot->size = (uint32_t)text->size;
+        slot->characters = (uint32_t)characters;
+    }
+    slot->is_bound = true;
+    Py_XSETREF(slot->atom, is_atom(value) ? Py_NewRef(value) : NULL);
+    Py_DECREF(value);
+    return changed;
+}
+
+/* ---- the names that are gone, and those that are new or changed ---------------------------------- */
+
+typedef struct {
+    Session *session;
+    Activation *activation;
+    int at, before, gone, edits; /* positions now and before; counts */
+    size_t characters;
+} Writing;
+
+static void write_gone(Writing *w)
+{
+    Session *session = w->session;
+    if (w->gone == session->gone_capacity) {
+        int capacity = w->gone ? 2 * w->gone : 64;
+        int *grown = realloc(session->gone, (size_t)capacity * sizeof *grown);
+        if (grown == NULL) {
+            session->record.failed = true;
+            return;
+        }
+        session->gone = grown;
+        session->gone_capacity = capacity;
+    }
+    session->gone[w->gone++] = w->before++;
+}
+
+void number_name(Session *session, Name *name)
+{
+    if (name->tables == session->tables) {
+        return;
+    }
+    name->tables = session->tables;
+    name->number = session->string_count++;
+    put_char(&session->record, RECORD_STRING);
+    put_text(&session->record, name->text, name->size);
+    if (session->fresh_count == session->fresh_capacity) {
+        int capacity = session->fresh_capacity ? 2 * session->fresh_capacity : 64;
+        Name **grown = realloc(session->fresh, (size_t)capacity * sizeof *grown);
+        if (grown == NULL) {
+            session->record.failed = true;
+            return;
+        }
+        session->fresh = grown;
+        session->fresh_capacity = capacity;
+    }
+    session->fresh[session->fresh_count++] = name;
+}
+
+/* A local that is bound now. */
+static void write_bound(Writing *w, Name *name, const Slot *slot, bool was_bound, bool changed)
+{
+    Session *session = w->session;
+    w->characters += slot->characters;
+    if (session->is_wire) {
+        Buffer *out = &session->edits;
+        if (w->at) {
+            PUT_LITERAL(out, ", ");
+        }
+        put_bytes(out, name->json, name->json_size);
+        if (was_bound && !changed && !w->activation->is_reset) {
+            PUT_LITERAL(out, "..\"");
+        }
+        else {
+            put_json(out, slot->text, slot->size);
+            put_char(out, '"');
+        }
+    }
+    else if (!was_bound) {
+        number_name(session, name);
+        put_int(&session->edits, 2 * (uint64_t)w->at + 1);
+        put_int(&session->edits, (uint64_t)name->number);
+        put_text(&session->edits, slot->text, slot->size);
+        w->edits++;
+    }
+    else if (changed) {
+        put_int(&session->edits, 2 * (uint64_t)w->at);
+        put_text(&session->edits, slot->text, slot->size);
+        w->edits++;
+    }
+    w->at++;
+}
+
+/* ---- functions ----------------------------------------------------------------------------------- */
+
+/* The value of variable `i`, NULL if it is not bound. Where two variables have one name, the last one that is bound counts,
+   in the place of the first. */
+static PyObject *local_value(Activation *a, PyCodeObject *code, int i)
+{
+    PyObject *value = frame_local(a->frame, i, (unsigned char)PyBytes_AS_STRING(code->co_localspluskinds)[i]);
+    if (!a->code->is_repeated) {
+        return value;
+    }
+    for (int j = 0; j < a->code->name_count; j++) {
+        if (j != i && a->code->names[j] == a->code->names[i]) {
+            if (j < i) {
+                return NULL;
+            }
+            PyObject *other = frame_local(a->frame, j, (unsigned char)PyBytes_AS_STRING(code->co_localspluskinds)[j]);
+            value = other != NULL ? other : value;
+        }
+    }
+    return value;
+}
+
+static void write_variables(Writing *w)
+{
+    Activation *a = w->activation;
+    PyCodeObject *code = frame_code(a->frame);
+    for (int i = 0; i < a->code->name_count; i++) {
+        Name *name = a->code->names[i];
+        if (name == NULL) {
+            continue;
+        }
+        Slot *slot = &a->slots[i];
+        bool was_bound = slot->is_bound;
+        PyObject *value = local_value(a, code, i);
+        if (value == NULL) {
+            if (was_bound) {
+                write_gone(w);
+                slot_clear(slot);
+            }
+            continue;
+        }
+        bool changed = slot_update(w->session, slot, value);
+        w->before += was_bound;
+        write_bound(w, name, slot, was_bound, changed);
+    }
+}
+
+/* ---- class bodies and modules -------------------------------------------------------------------- */
+
+/* The value of a variable of a comprehension that runs inline, NULL if `name` is none that is bound. */
+static PyObject *hidden_value(Activation *a, Name *name)
+{
+    PyCodeObject *code = frame_code(a->frame);
+    for (int i = 0; i < a->code->name_count; i++) {
+        unsigned char kind = (unsigned char)PyBytes_AS_STRING(code->co_localspluskinds)[i];
+        if (a->code->names[i] == name && kind & CO_FAST_LOCAL) {
+            return frame_local(a->frame, i, kind);
+        }
+    }
+    return NULL;
+}
+
+static bool is_dunder(const Name *name)
+{
+    return name->size >= 2 && name->text[0] == '_' && name->text[1] == '_' &&
+           name->text[name->size - 1] == '_' && name->text[name->size - 2] == '_';
+}
+
+static bool reserve_slots(Session *session, Activation *a, int count)
+{
+    if (count <= a->slot_capacity) {
+        return true;
+    }
+    int capacity = count + count / 2 + 8;
+    Slot *grown = realloc(a->slots, (size_t)capacity * sizeof *grown);
+    if (grown == NULL) {
+        session->record.failed = true;
+        return false;
+    }
+    memset(grown + a->slot_capacity, 0, (size_t)(capacity - a->slot_capacity) * sizeof *grown);
+    a->slots = grown;
+    a->slot_capacity = capacity;
+    return true;
+}
+
+/* Moves the slot of `name` to `at`, from behind it. A name that is not there gets a slot that is not bound. */
+static bool bring_slot(Session *session, Activation *a, Name *name, int at)
+{
+    int from = at;
+    while (from < a->slot_count && a->slots[from].name != name) {
+        from++;
+    }
+    if (from == at && from < a->slot_count) {
+        return true;
+    }
+    Slot moved = {0};
+    if (from < a->slot_count) {
+        moved = a->slots[from];
+    }
+    else {
+        if (!reserve_slots(session, a, a->slot_count + 1)) {
+            return false;
+        }
+        moved = a->slots[a->slot_count++]; /* memory that is not in use */
+        moved.name = name;
+        moved.is_bound = false;
+    }
+    memmove(a->slots + at + 1, a->slots + at, (size_t)(from - at) * sizeof *a->slots);
+    a->slots[at] = moved;
+    return true;
+}
+
+typedef struct {
+    Name *name;
+    PyObject *value; /* owned */
+} Item;
+
+typedef struct {
+    Item *items;
+    int count, capacity;
+} Items;
+
+static bool items_add(Items *items, Name *name, PyObject *value)
+{
+    if (items->count == items->capacity) {
+        int capacity = items->capacity ? 2 * items->capacity : 32;
+        Item *grown = realloc(items->items, (size_t)capacity * sizeof *grown);
+        if (grown == NULL) {
+            return false;
+        }
+        items->items = grown;
+        items->capacity = capacity;
+    }
+    items->items[items->count++] = (Item){name, Py_NewRef(value)};
+    return true;
+}
+
+/* The names of a class body or a module and their values, in order; those of comprehensions within come last. */
+static bool collect_space(Session *session, Activation *a, Items *items)
+{
+    PyCodeObject *code = frame_code(a->frame);
+    PyObject *key, *value;
+    Py_ssize_t at = 0;
+    while (a->space != NULL && PyDict_Check(a->space) && PyDict_Next(a->space, &at, &key, &value)) {
+        if (!PyUnicode_CheckExact(key)) {
+            continue;
+        }
+        Name *name = intern_name(session, key);
+        if (name == NULL) {
+            PyErr_Clear();
+            return false;
+        }
+        if (is_dunder(name)) {
+            continue;
+        }
+        PyObject *hidden = code->co_nlocals ? hidden_value(a, name) : NULL;
+        if (!items_add(items, name, hidden != NULL ? hidden : value)) {
+            return false;
+        }
+    }
+    int spaced = items->count;
+    for (int i = 0; i < a->code->name_count && code->co_nlocals; i++) {
+        Name *name = a->code->names[i];
+        PyObject *hidden = name != NULL && !is_dunder(name) ? hidden_value(a, name) : NULL;
+        for (int j = 0; j < spaced && hidden != NULL; j++) {
+            hidden = items->items[j].name == name ? NULL : hidden;
+        }
+        if (hidden != NULL && !items_add(items, name, hidden)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether the names that were there and still are stand in the same order. */
+static bool same_order(const Activation *a, const Items *items)
+{
+    int at = 0;
+    for (int i = 0; i < a->slot_count; i++) {
+        int found = at;
+        while (found < items->count && items->items[found].name != a->slots[i].name) {
+            found++;
+        }
+        if (found < items->count) {
+            at = found + 1;
+            continue;
+        }
+        for (int j = 0; j < at; j++) {
+            if (items->items[j].name == a->slots[i].name) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+/* Ends the slots of names that are gone; the positions of those are noted. */
+static void drop_slots(Writing *w, const Items *items, bool all)
+{
+    Activation *a = w->activation;
+    int kept = 0, at = 0;
+    for (int i = 0; i < a->slot_count; i++) {
+        int found = at;
+        while (!all && found < items->count && items->items[found].name != a->slots[i].name) {
+            found++;
+        }
+        if (!all && found < items->count) {
+            at = found + 1;
+            Slot slot = a->slots[i];
+            a->slots[i] = a->slots[kept];
+            a->slots[kept++] = slot;
+            w->before++;
+        }
+        else {
+            write_gone(w);
+            slot_clear(&a->slots[i]);
+        }
+    }
+    a->slot_count = kept;
+}
+
+static void write_space(Writing *w)
+{
+    Activation *a = w->activation;
+    Items items = {0};
+    bool done = collect_space(w->session, a, &items);
+    w->session->record.failed |= !done;
+    bool is_same = same_order(a, &items);
+    if (!w->session->is_wire && !is_same) {
+        drop_slots(w, &items, true); /* everything is said again */
+    }
+    else if (is_same) {
+        drop_slots(w, &items, false);
+    }
+    for (int i = 0; i < items.count && done; i++) {
+        if (!bring_slot(w->session, a, items.items[i].name, i)) {
+            break;
+        }
+        Slot *slot = &a->slots[i];
+        bool was_bound = slot->is_bound, changed = slot_update(w->session, slot, items.items[i].value);
+        write_bound(w, items.items[i].name, slot, was_bound, changed);
+    }
+    for (int i = items.count; i < a->slot_count; i++) { /* wire, order changed: what is left is gone */
+        slot_clear(&a->slots[i]);
+    }
+    a->slot_count = a->slot_count < items.count ? a->slot_count : items.count;
+    for (int i = 0; i < items.count; i++) {
+        Py_DECREF(items.items[i].value);
+    }
+    free(items.items);
+}
+
+/* ---- a frame ------------------------------------------------------------------------------------- */
+
+size_t state_write(Session *session, Activation *activation)
+{
+    Writing w = {.session = session, .activation = activation};
+    session->edits.size = 0;
+    render_begin(&session->renderer);
+    if (session->is_wire) {
+        put_char(&session->edits, '{');
+    }
+    if (activation->code->is_optimized) {
+        if (reserve_slots(session, activation, activation->code->name_count)) {
+            activation->slot_count = activation->code->name_count;
+            write_variables(&w);
+        }
+    }
+    else {
+        write_space(&w);
+    }
+    if (session->is_wire) {
+        put_char(&session->edits, '}');
+        activation->is_reset = false;
+        return w.characters;
+    }
+    /* the counts stand before the edits, but are known only now */
+    Buffer *scratch = &session->scratch;
+    scratch->size = 0;
+    put_int(scratch, 2 * (uint64_t)w.edits + (w.gone > 0));
+    if (w.gone) {
+        put_int(scratch, (uint64_t)w.gone);
+        for (int i = 0; i < w.gone; i++) {
+            put_int(scratch, (uint64_t)session->gone[i]);
+        }
+    }
+    return w.characters;
+}
+
+void slots_clear(Session *session, Activation *activation)
+{
+    (void)session;
+    for (int i = 0; i < activation->slot_count; i++) {
+        slot_clear(&activation->slots[i]);
+    }
+    activation->slot_count = 0;
+}
+
+void slots_free(Session *session, Activation *activation)
+{
+    slots_clear(session, activation);
+    for (int i = 0; i < activation->slot_capacity; i++) {
+        free(activation->slots[i].text);
+    }
+    free(activation->slots);
+    activation->slots = NULL;
+    activation->slot_capacity = 0;
+}

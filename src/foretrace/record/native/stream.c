@@ -1,0 +1,441 @@
+/* Where bytes go: records of the binary form, or text of the wire, gathered in memory that outlives the process. */
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "session.h"
+
+/* ---- output -------------------------------------------------------------------------------------- */
+
+static bool write_all(Session *session, const char *bytes, size_t size)
+{
+    while (size > 0) {
+        ssize_t done = session->is_seekable ? pwrite(session->output, bytes, size, (off_t)session->written)
+                                            : write(session->output, bytes, size);
+        if (done < 0 && errno == EINTR) {
+            continue;
+        }
+        if (done <= 0) {
+            return false;
+        }
+        bytes += done;
+        size -= (size_t)done;
+        session->written += (uint64_t)done;
+    }
+    return true;
+}
+
+/* How much of the data is whole, and what the output holds before it, in one word: see record/sink.py. */
+static inline void set_committed(Session *session)
+{
+    if (session->is_mapped) {
+        *(volatile uint64_t *)(void *)session->tail = session->written << 20 | session->used;
+    }
+}
+
+/* Writes what was gathered to the output. The tail keeps it until the output has it. */
+static bool flush(Session *session)
+{
+    if (session->output < 0) {
+        return true;
+    }
+    bool done = write_all(session, session->data, session->used);
+    session->used = 0;
+    set_committed(session);
+    return done;
+}
+
+static bool make_room(Session *session, size_t size)
+{
+    if (session->used + size <= session->capacity) {
+        return true;
+    }
+    if (session->output >= 0) {
+        return flush(session);
+    }
+    size_t capacity = 2 * session->capacity;
+    while (capacity < session->used + size) {
+        capacity *= 2;
+    }
+    char *grown = realloc(session->data, capacity);
+    if (grown == NULL) {
+        return false;
+    }
+    session->data = session->tail = grown;
+    session->capacity = capacity;
+    return true;
+}
+
+/* Appends the record that was built, of which `frame` bytes are before its frame. */
+static int commit(Session *session, size_t frame)
+{
+    Buffer *record = &session->record;
+    if (record->failed || session->scratch.failed || session->edits.failed) {
+        record->failed = session->scratch.failed = session->edits.failed = false;
+        return session_fill(session, "memory");
+    }
+    if (!make_room(session, record->size)) {
+        return session_fill(session, "output");
+    }
+    if (record->size > session->capacity) { /* only with an output, which has just been brought up to date */
+        session->last_start = session->last_frame = SIZE_MAX;
+        if (!write_all(session, record->data, record->size)) {
+            return session_fill(session, "output");
+        }
+    }
+    else {
+        memcpy(session->data + session->used, record->data, record->size);
+        session->last_start = session->used;
+        session->last_frame = session->used + frame;
+        session->used += record->size;
+    }
+    set_committed(session);
+    return 0;
+}
+
+static Buffer *start_record(Session *session)
+{
+    session->record.size = 0;
+    session->fresh_count = 0;
+    session->fresh_file = NULL;
+    session->fresh_start = false;
+    return &session->record;
+}
+
+/* ---- traces -------------------------------------------------------------------------------------- */
+
+static int put_opening(Session *session)
+{
+    session->tables++;
+    session->string_count = session->file_count = 0;
+    if (session->is_wire) {
+        return 0;
+    }
+    put_bytes(start_record(session), PyBytes_AS_STRING(session->opening), (size_t)PyBytes_GET_SIZE(session->opening));
+    return commit(session, 0);
+}
+
+int stream_open(Session *session)
+{
+    session->capacity = TAIL_BYTES - TAIL_HEAD;
+    if (session->tail_file >= 0 && session->output >= 0) {
+        void *mapped = mmap(NULL, TAIL_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, session->tail_file, 0);
+        if (mapped == MAP_FAILED) {
+            PyErr_SetFromErrno(PyExc_OSError);
+            return -1;
+        }
+        session->is_mapped = true;
+        session->tail = mapped;
+        session->data = session->tail + TAIL_HEAD;
+    }
+    else {
+        session->data = session->tail = malloc(session->capacity);
+        if (session->data == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+    }
+    if (session->output >= 0) {
+        off_t at = lseek(session->output, 0, SEEK_CUR);
+        session->is_seekable = at >= 0;
+        session->written = at >= 0 ? (uint64_t)at : 0;
+    }
+    if (put_opening(session) < 0 || !flush(session)) {
+        if (!PyErr_Occurred()) {
+            PyErr_SetFromErrno(PyExc_OSError);
+        }
+        return -1;
+    }
+    return 0;
+}
+
+int stream_begin(Session *session)
+{
+    session->is_at_start = true;
+    if (session->string_count + session->file_count >= MAX_NUMBERED && put_opening(session) < 0) {
+        return -1;
+    }
+    if (session->is_wire) {
+        return 0;
+    }
+    put_char(start_record(session), RECORD_TRACE);
+    return commit(session, 0);
+}
+
+int stream_end(Session *session, Outcome outcome, const char *detail)
+{
+    Buffer *record = start_record(session);
+    if (session->is_wire) {
+        if (outcome != OUTCOME_TRUNCATED && !session->is_at_start) {
+            PUT_LITERAL(record, "<|end_of_text|>");
+        }
+    }
+    else {
+        put_char(record, RECORD_END);
+        put_char(record, (char)outcome);
+        put_text(record, detail, strlen(detail));
+        put_int(record, (uint64_t)session->threads);
+    }
+    return commit(session, 0);
+}
+
+/* ---- frames -------------------------------------------------------------------------------------- */
+
+#define MARKER "  # << START_OF_TRACE"
+
+/* Whether a line ends with the start marker and any number of backslashes. */
+static bool ends_with_marker(const Line *line)
+{
+    size_t size = line->size;
+    while (size > 0 && line->text[size - 1] == '\\') {
+        size--;
+    }
+    size_t marker = sizeof MARKER - 1;
+    return size >= marker && memcmp(line->text + size - marker, MARKER, marker) == 0;
+}
+
+/* The source with its entry marked, as trace/wire.py's `prompt_segments`. */
+static void put_context(Buffer *record, File *file, int entry)
+{
+    Buffer text = {0};
+    entry = entry < (int)file->line_count ? entry : (int)file->line_count;
+    for (int i = 1; i <= (int)file->line_count; i++) {
+        const Line *line = file_line(file, i);
+        put_bytes(&text, line->text, line->size);
+        if (i == entry) {
+            PUT_LITERAL(&text, MARKER);
+        }
+        else if (ends_with_marker(line)) {
+            put_char(&text, '\\');
+        }
+        if (i < (int)file->line_count) {
+            put_char(&text, '\n');
+        }
+    }
+    PUT_LITERAL(record, "<|begin_of_text|><|trace_context_start|>");
+    put_protected(record, text.data != NULL ? text.data : "", text.size);
+    PUT_LITERAL(record, "<|frame_sep|>");
+    record->failed |= text.failed;
+    free(text.data);
+}
+
+static void put_file(Session *session, File *file)
+{
+    Buffer *record = &session->record;
+    if (file->tables == session->tables) {
+        return;
+    }
+    file->tables = session->tables;
+    file->number = session->file_count++;
+    session->fresh_file = file;
+    Py_ssize_t size;
+    const char *path = PyUnicode_AsUTF8AndSize(file->path, &size);
+    put_char(record, RECORD_FILE);
+    if (path == NULL) { /* a name that is not UTF-8 */
+        PyErr_Clear();
+        PyObject *bytes = PyUnicode_AsEncodedString(file->path, "utf-8", "surrogatepass");
+        put_text(record, bytes != NULL ? PyBytes_AS_STRING(bytes) : "", bytes != NULL ? (size_t)PyBytes_GET_SIZE(bytes) : 0);
+        Py_XDECREF(bytes);
+        PyErr_Clear();
+    }
+    else {
+        put_text(record, path, (size_t)size);
+    }
+    size_t total = file->line_count ? (size_t)file->line_count - 1 : 0;
+    for (int i = 1; i <= (int)file->line_count; i++) {
+        total += file_line(file, i)->size;
+    }
+    put_int(record, total);
+    for (int i = 1; i <= (int)file->line_count; i++) {
+        const Line *line = file_line(file, i);
+        put_bytes(record, line->text, line->size);
+        if (i < (int)file->line_count) {
+            put_char(record, '\n');
+        }
+    }
+}
+
+static const char *const event_tokens[] = {"<|call_sep|>", "<|line_sep|>", "<|return_sep|>", "<|exception_sep|>"};
+
+static void put_wire_frame(Session *session, Event event, const Line *source, const Buffer *value)
+{
+    Buffer *record = &session->record;
+    put_bytes(record, event_tokens[event], strlen(event_tokens[event]));
+    if (value == NULL) {
+        put_bytes(record, session->edits.data, session->edits.size);
+    }
+    PUT_LITERAL(record, "<|action_sep|>");
+    put_protected(record, source->text, source->size);
+    put_char(record, '\n');
+    if (value != NULL) {
+        PUT_LITERAL(record, "<|arg_sep|>\"");
+        put_json(record, value->data, value->size);
+        put_char(record, '"');
+    }
+    PUT_LITERAL(record, "<|frame_sep|>");
+}
+
+static void put_binary_frame(Session *session, Activation *activation, Event event, int flags, int line, const Buffer *value)
+{
+    Buffer *record = &session->record;
+    put_char(record, (char)(RECORD_FRAME | (int)event | flags));
+    if (event == EVENT_CALL) {
+        put_int(record, (uint64_t)activation->code->file->number);
+        put_int(record, (uint64_t)activation->code->function->number);
+        put_int(record, (uint64_t)line);
+    }
+    else {
+        put_signed(record, line - activation->line);
+    }
+    if (value != NULL) {
+        put_text(record, value->data, value->size);
+    }
+    else {
+        put_bytes(record, session->scratch.data, session->scratch.size);
+        put_bytes(record, session->edits.data, session->edits.size);
+    }
+}
+
+int stream_frame(Session *session, Activation *activation, Event event, int flags, int line, const Buffer *value,
+                 size_t characters)
+{
+    File *file = activation->code->file;
+    const Line *source = file_line(file, line);
+    start_record(session);
+    if (!session->is_wire && event == EVENT_CALL) {
+        put_file(session, file);
+        number_name(session, activation->code->function);
+    }
+    if (value == NULL) {
+        characters = state_write(session, activation);
+    }
+    size_t frame = session->record.size;
+    if (!session->is_wire) {
+        put_binary_frame(session, activation, event, flags, line, value);
+    }
+    else {
+        if (session->is_at_start) {
+            put_context(&session->record, file, line);
+            session->is_at_start = false;
+            session->fresh_start = true;
+        }
+        put_wire_frame(session, event, source, value);
+    }
+    activation->line = line;
+    session->last_characters = characters + source->characters;
+    session->frames++;
+    session->events++;
+    session->characters += (long long)session->last_characters;
+    return commit(session, frame);
+}
+
+void stream_mark_unwind(Session *session)
+{
+    if (!session->is_wire && session->last_frame != SIZE_MAX) {
+        session->data[session->last_frame] |= FLAG_UNWIND;
+    }
+}
+
+/* ---- a generator that is being closed ------------------------------------------------------------ */
+
+bool stream_hold(Session *session, Activation *activation)
+{
+    if (session->last_start == SIZE_MAX) {
+        return false;
+    }
+    Name **names = realloc(activation->held_names, (size_t)(session->fresh_count + 1) * sizeof *names);
+    if (names == NULL) {
+        return false;
+    }
+    activation->held_names = names;
+    activation->held_name_count = session->fresh_count;
+    activation->held.size = 0;
+    put_bytes(&activation->held, session->data + session->last_start, session->used - session->last_start);
+    if (activation->held.failed) {
+        activation->held.failed = false;
+        return false;
+    }
+    for (int i = 0; i < session->fresh_count; i++) { /* their numbers are free again */
+        names[i] = session->fresh[i];
+        names[i]->tables = 0;
+        session->string_count--;
+    }
+    activation->held_file = session->fresh_file;
+    if (session->fresh_file != NULL) {
+        session->fresh_file->tables = 0;
+        session->file_count--;
+    }
+    activation->held_start = session->fresh_start;
+    session->is_at_start |= session->fresh_start;
+    activation->held_characters = session->last_characters;
+    session->used = session->last_start;
+    set_committed(session);
+    session->last_start = session->last_frame = SIZE_MAX;
+    activation->is_held = true;
+    return true;
+}
+
+int stream_release(Session *session, Activation *activation)
+{
+    Buffer *record = start_record(session);
+    put_bytes(record, activation->held.data, activation->held.size);
+    for (int i = 0; i < activation->held_name_count; i++) {
+        activation->held_names[i]->tables = session->tables;
+        activation->held_names[i]->number = session->string_count++;
+    }
+    if (activation->held_file != NULL) {
+        activation->held_file->tables = session->tables;
+        activation->held_file->number = session->file_count++;
+    }
+    session->is_at_start &= !activation->held_start;
+    activation->is_held = false;
+    session->frames++;
+    session->events++;
+    session->characters += (long long)activation->held_characters;
+    if (commit(session, 0) < 0) {
+        return -1;
+    }
+    int result = stream_frame(session, activation, EVENT_EXCEPTION, 0, activation->raised_line, &activation->raised,
+                              activation->raised_characters);
+    activation->last_raised = session->frames;
+    return result;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------- */
+
+int stream_close(Session *session)
+{
+    if (session->memory != NULL && session->memory != Py_None) {
+        PyObject *bytes = PyBytes_FromStringAndSize(session->data, (Py_ssize_t)session->used);
+        PyObject *done = bytes != NULL ? PyObject_CallMethod(session->memory, "extend", "O", bytes) : NULL;
+        Py_XDECREF(bytes);
+        Py_XDECREF(done);
+        return done != NULL ? 0 : -1;
+    }
+    if (!flush(session)) {
+        PyErr_SetFromErrno(PyExc_OSError);
+        return -1;
+    }
+    return 0;
+}
+
+void stream_clear(Session *session)
+{
+    if (session->is_mapped) {
+        munmap(session->tail, TAIL_BYTES);
+    }
+    else {
+        free(session->tail);
+    }
+    session->tail = session->data = NULL;
+    session->is_mapped = false;
+    free(session->record.data);
+    free(session->scratch.data);
+    free(session->edits.data);
+    free(session->value.data);
+    free(session->gone);
+    free(session->fresh);
+    session->record = session->scratch = session->edits = session->value = (Buffer){0};
+    session->gone = NULL;
+    session->fresh = NULL;
+}
