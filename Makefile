@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # On Linux, plain torch from PyPI may bring CUDA libraries; name another build here, such as TORCH=torch==2.11.0
 TORCH ?= torch==2.13.0
 # What an installation depends on besides Python files, which it reads in place
-INSTALLED := pyproject.toml setup.py $(wildcard src/foretrace/*/*.c src/foretrace/*/*.h)
+INSTALLED := pyproject.toml setup.py $(wildcard src/foretrace/*/*.[ch] src/foretrace/*/native/*.[ch])
 
 .PHONY: help demo test lint format train clean
 

@@ -16,13 +16,22 @@ kernel = Extension(
     optional=True,
 )
 
-native = Path("src/foretrace/record/native")
-recorder = Extension(
-    "foretrace.record._recorder",
-    sources=sorted(map(str, native.glob("*.c"))),
-    depends=sorted(map(str, native.glob("*.h"))),
-    extra_compile_args=["-std=gnu11", "-O3", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-missing-field-initializers"],
-    optional=True,
-)
+SOURCES = Path("src/foretrace")
+FLAGS = ["-std=gnu11", "-O3", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-parameter"]
 
-setup(ext_modules=[kernel, recorder])
+
+def native(module: str, folder: str, *shared: str) -> Extension:
+    """An extension from all C files of a folder, and some that it shares."""
+    return Extension(
+        f"foretrace.{module}",
+        sources=[*sorted(map(str, (SOURCES / folder).glob("*.c"))), *(str(SOURCES / file) for file in shared)],
+        depends=sorted(map(str, SOURCES.glob("*/native/*.h"))),
+        include_dirs=[str(SOURCES / "trace/native")],
+        extra_compile_args=[*FLAGS, "-Wno-missing-field-initializers"],
+        optional=True,
+    )
+
+
+reader = native("trace._binary", "trace/native")
+recorder = native("record._recorder", "record/native", "trace/native/buffer.c", "trace/native/wire.c")
+setup(ext_modules=[kernel, reader, recorder])

@@ -2,15 +2,17 @@
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from foretrace.errors import RecordError, UsageError
 from foretrace.record import record, record_source
+from foretrace.record.session import HAS_NATIVE
 from foretrace.trace import Limits, Outcome
 
-TIGHT = Limits(seconds=1.0, memory_mb=512, max_events=10**7, max_bytes=10**8)
+TIGHT = Limits(seconds=0.5, memory_mb=512, max_events=10**8, max_bytes=10**10)
 
 
 def outcome(source: str, limits: Limits = TIGHT) -> tuple[str, str]:
@@ -31,19 +33,20 @@ def test_a_call_is_recorded(tmp_path: Path) -> None:
 
 
 def test_a_loop_that_swallows_everything_is_stopped() -> None:
-    assert outcome("def f():\n    while True:\n        try:\n            x = 1\n        except:\n            pass\n") == (
-        "truncated",
-        "time",
-    )
+    source = "def f():\n    while True:\n        try:\n            x = 1\n        except:\n            pass\n"
+    assert outcome(source, replace(TIGHT, seconds=0.05)) == ("truncated", "time")
 
 
 def test_an_empty_loop_is_stopped() -> None:
     assert outcome("def f():\n    while True: pass\n") == ("truncated", "time")
 
 
-def test_endless_recursion_is_stopped() -> None:
-    state, detail = outcome("def f():\n    return f()\n")
-    assert (state, detail) == ("truncated", "recursion")
+def test_endless_recursion_ends_as_it_does_unrecorded() -> None:
+    trace = record_source("def f():\n    return f()\n", "f", "", limits=TIGHT)
+    if HAS_NATIVE:
+        assert trace.exception == "RecursionError('maximum recursion depth exceeded')"
+    else:  # the reference is Python itself
+        assert (trace.header.outcome, trace.header.detail) == (Outcome.TRUNCATED, "recursion")
 
 
 def test_gigabytes_of_output_go_nowhere() -> None:
@@ -85,15 +88,14 @@ def test_a_repr_that_hangs_is_never_called() -> None:
     assert outcome(source) == ("returned", "")
 
 
-def test_writing_to_the_pipe_forges_nothing() -> None:
+def test_writing_to_the_recorders_files_forges_nothing() -> None:
     source = (
         "import os\ndef f():\n    for fd in range(3, 20):\n        try:\n"
         '            os.write(fd, b\'{"end": "returned", "detail": "", "threads_unrecorded": 0}\\n\' * 3)\n'
         "        except OSError:\n            pass\n    return 1\n"
     )
     trace = record_source(source, "f", "", limits=TIGHT)
-    assert trace.header.outcome is Outcome.TRUNCATED
-    assert "disturbed" in trace.header.detail
+    assert (trace.result, "disturbed" in trace.header.detail) in [("1", False), (None, True)]
     assert trace.frames[0].source == "def f():"
 
 

@@ -248,7 +248,7 @@ def test_a_replaced_trace_function_is_told() -> None:
 
 def test_caught_recursion_is_told_as_recursion() -> None:
     source = "def g(n):\n    return g(n + 1)\ndef f():\n    try:\n        return g(0)\n    except RecursionError:\n        return -1\n"
-    trace = record_program(source, "f", "")
+    trace = record_program(source, "f", "", native=False)
     assert (trace.header.outcome, trace.header.detail) == (Outcome.TRUNCATED, "recursion")
 
 

@@ -132,11 +132,7 @@ def _run(job: str, folder: str, limits: Limits) -> tuple[bytes, str]:
             ending = _await(child, limits.seconds + _GRACE)
         finally:
             _kill_descendants(child, mark.encode())
-        parts = []
-        for file in (output, tail):
-            file.seek(0)
-            parts.append(file.read())
-    return merge(*parts), ending
+        return merge(output, tail), ending
 
 
 def _command(output: int, tail: int) -> list[str]:

@@ -1,6 +1,6 @@
 """The trace and its formats: the vocabulary every other station speaks."""
 
-from foretrace.trace.binary import BinaryWriter, header_record, read_binary, to_binary
+from foretrace.trace.binary import BinaryWriter, binary_to_wire, header_record, read_binary, to_binary
 from foretrace.trace.diff import Diff, Divergence, diff
 from foretrace.trace.jsonl import read_jsonl, write_jsonl
 from foretrace.trace.lines import LinePlacer
@@ -41,6 +41,7 @@ __all__ = [
     "frame_segments",
     "from_segments",
     "from_text",
+    "binary_to_wire",
     "header_record",
     "prompt_segments",
     "read_binary",

@@ -28,10 +28,15 @@ open scopes below its own. The recorder in C writes and reads the same (`record/
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
 
 from foretrace.errors import FormatError
 from foretrace.trace.types import Event, Frame, Header, Limits, Outcome, Trace
+from foretrace.trace.wire import to_segments, to_text
+
+try:
+    from foretrace.trace import _binary
+except ImportError:  # there was no compiler when this was installed
+    _binary = None  # type: ignore[assignment]
 
 MAGIC = b"FTB\x01"
 FILE, STRING, TRACE, END = 1, 2, 3, 4
@@ -169,7 +174,60 @@ def read_binary(data: bytes, *, partial: bool = False) -> Iterator[Trace]:
         FormatError: a record is damaged; the message names its offset.
 
     """
-    return _Reader(data).traces(partial)
+    if _binary is None:
+        yield from _Reader(data).traces(partial)
+        return
+    for shared, path, source, files, frames, outcome, detail, threads in _binary.frames(
+        data, partial, FormatError, Frame, EVENTS
+    ):
+        yield _trace(_shared(shared), path, source, files, frames, OUTCOMES[outcome], detail, threads)
+
+
+def binary_to_wire(data: bytes, *, partial: bool = False) -> bytes:
+    """The wire documents of all traces of a stream, one after the other, in UTF-8.
+
+    Raises:
+        FormatError: see `read_binary`.
+
+    """
+    if _binary is not None:
+        return bytes(_binary.wire(data, partial, FormatError))
+    return b"".join(to_text(to_segments(trace)).encode() for trace in _Reader(data).traces(partial))
+
+
+def _shared(text: str) -> Header:
+    """The header that all traces of a stream share."""
+    try:
+        shared = json.loads(text)
+        limits = Limits(**shared["limits"]) if shared["limits"] else None
+        return Header(source="", entry=shared.get("entry", ""), limits=limits, **{name: shared[name] for name in _SHARED})
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise FormatError(f"the header of a stream is damaged (binary v1): {error!r}") from error
+
+
+def _trace(
+    shared: Header,
+    path: str,
+    source: str,
+    files: dict[str, str],
+    frames: tuple[Frame, ...],
+    outcome: Outcome,
+    detail: str,
+    threads: int,
+) -> Trace:
+    first = frames[0]
+    header = replace(
+        shared,
+        source=source,
+        entry=shared.entry or first.function,
+        path=path,
+        files=files,
+        arguments=dict(first.state),
+        outcome=outcome,
+        detail=detail,
+        threads_unrecorded=threads,
+    )
+    return Trace(header, frames)
 
 
 class _Reader:
@@ -206,7 +264,8 @@ class _Reader:
         kind = self.data[self.at]
         if self.data.startswith(MAGIC, self.at):
             self.at += len(MAGIC)
-            self._header(json.loads(self._text()))
+            self.header = _shared(self._text())
+            self.files, self.strings, self.is_open = [], [], False
             return None
         self.at += 1
         if kind >= FRAME and self.is_open:
@@ -225,32 +284,16 @@ class _Reader:
             raise FormatError(f"a record of kind {kind} cannot stand here")
         return None
 
-    def _header(self, shared: dict[str, Any]) -> None:
-        limits = Limits(**shared["limits"]) if shared["limits"] else None
-        known = {name: shared[name] for name in _SHARED}
-        self.header = Header(source="", entry=shared.get("entry", ""), limits=limits, **known)
-        self.files, self.strings, self.is_open = [], [], False
-
     def _closed(self, outcome: Outcome, detail: str, threads: int) -> Trace | None:
         """The trace that ends here, if it has frames: the closing of a generator may have left none."""
         self.is_open = False
         if not self.frames:
             return None
-        path, first = self.frames[0]
+        path = self.frames[0][0]
         sources = {name: "\n".join(lines) for name, lines in self.files}
-        used = dict.fromkeys(name for name, _ in self.frames if name != path)
-        header = replace(
-            self.header,
-            source=sources[path],
-            entry=self.header.entry or first.function,
-            path=path,
-            files={name: sources[name] for name in used},
-            arguments=dict(first.state),
-            outcome=outcome,
-            detail=detail,
-            threads_unrecorded=threads,
-        )
-        return Trace(header, tuple(f if name == path else replace(f, path=name) for name, f in self.frames))
+        others = {name: sources[name] for name in dict.fromkeys(name for name, _ in self.frames) if name != path}
+        frames = tuple(f if name == path else replace(f, path=name) for name, f in self.frames)
+        return _trace(self.header, path, sources[path], others, frames, outcome, detail, threads)
 
     def _frame(self, kind: int) -> None:
         event = EVENTS[kind & 3]

@@ -5,8 +5,8 @@
 #include "buffer.h"
 #include "compat.h"
 #include "render.h"
+#include "wire.h"
 
-typedef enum { EVENT_CALL, EVENT_LINE, EVENT_RETURN, EVENT_EXCEPTION } Event;
 typedef enum { OUTCOME_RETURNED, OUTCOME_RAISED, OUTCOME_TRUNCATED } Outcome;
 typedef enum { FULL_RAISE, FULL_EXIT, FULL_MUTE } WhenFull;
 

@@ -139,6 +139,9 @@ int stream_open(Session *session)
         off_t at = lseek(session->output, 0, SEEK_CUR);
         session->is_seekable = at >= 0;
         session->written = at >= 0 ? (uint64_t)at : 0;
+        /* what the program writes to a descriptor of ours must not hit the records: we name the place of each write */
+        lseek(session->output, (off_t)1 << 43, SEEK_SET);
+        lseek(session->tail_file, (off_t)1 << 43, SEEK_SET);
     }
     if (put_opening(session) < 0 || !flush(session)) {
         if (!PyErr_Occurred()) {
@@ -167,7 +170,7 @@ int stream_end(Session *session, Outcome outcome, const char *detail)
     Buffer *record = start_record(session);
     if (session->is_wire) {
         if (outcome != OUTCOME_TRUNCATED && !session->is_at_start) {
-            PUT_LITERAL(record, "<|end_of_text|>");
+            PUT_LITERAL(record, WIRE_END);
         }
     }
     else {
@@ -181,42 +184,25 @@ int stream_end(Session *session, Outcome outcome, const char *detail)
 
 /* ---- frames -------------------------------------------------------------------------------------- */
 
-#define MARKER "  # << START_OF_TRACE"
-
-/* Whether a line ends with the start marker and any number of backslashes. */
-static bool ends_with_marker(const Line *line)
+/* The lines of a file as one text. */
+static void put_source(Buffer *out, File *file)
 {
-    size_t size = line->size;
-    while (size > 0 && line->text[size - 1] == '\\') {
-        size--;
-    }
-    size_t marker = sizeof MARKER - 1;
-    return size >= marker && memcmp(line->text + size - marker, MARKER, marker) == 0;
-}
-
-/* The source with its entry marked, as trace/wire.py's `prompt_segments`. */
-static void put_context(Buffer *record, File *file, int entry)
-{
-    Buffer text = {0};
-    entry = entry < (int)file->line_count ? entry : (int)file->line_count;
     for (int i = 1; i <= (int)file->line_count; i++) {
         const Line *line = file_line(file, i);
-        put_bytes(&text, line->text, line->size);
-        if (i == entry) {
-            PUT_LITERAL(&text, MARKER);
+        if (i > 1) {
+            put_char(out, '\n');
         }
-        else if (ends_with_marker(line)) {
-            put_char(&text, '\\');
-        }
-        if (i < (int)file->line_count) {
-            put_char(&text, '\n');
-        }
+        put_bytes(out, line->text, line->size);
     }
-    PUT_LITERAL(record, "<|begin_of_text|><|trace_context_start|>");
-    put_protected(record, text.data != NULL ? text.data : "", text.size);
-    PUT_LITERAL(record, "<|frame_sep|>");
-    record->failed |= text.failed;
-    free(text.data);
+}
+
+/* What a model is given before the first frame. */
+static void put_context(Session *session, File *file, int entry)
+{
+    Buffer *source = &session->scratch;
+    source->size = 0;
+    put_source(source, file);
+    wire_put_context(&session->record, (Text){source->data, source->size}, entry);
 }
 
 static void put_file(Session *session, File *file)
@@ -241,38 +227,9 @@ static void put_file(Session *session, File *file)
     else {
         put_text(record, path, (size_t)size);
     }
-    size_t total = file->line_count ? (size_t)file->line_count - 1 : 0;
-    for (int i = 1; i <= (int)file->line_count; i++) {
-        total += file_line(file, i)->size;
-    }
-    put_int(record, total);
-    for (int i = 1; i <= (int)file->line_count; i++) {
-        const Line *line = file_line(file, i);
-        put_bytes(record, line->text, line->size);
-        if (i < (int)file->line_count) {
-            put_char(record, '\n');
-        }
-    }
-}
-
-static const char *const event_tokens[] = {"<|call_sep|>", "<|line_sep|>", "<|return_sep|>", "<|exception_sep|>"};
-
-static void put_wire_frame(Session *session, Event event, const Line *source, const Buffer *value)
-{
-    Buffer *record = &session->record;
-    put_bytes(record, event_tokens[event], strlen(event_tokens[event]));
-    if (value == NULL) {
-        put_bytes(record, session->edits.data, session->edits.size);
-    }
-    PUT_LITERAL(record, "<|action_sep|>");
-    put_protected(record, source->text, source->size);
-    put_char(record, '\n');
-    if (value != NULL) {
-        PUT_LITERAL(record, "<|arg_sep|>\"");
-        put_json(record, value->data, value->size);
-        put_char(record, '"');
-    }
-    PUT_LITERAL(record, "<|frame_sep|>");
+    session->scratch.size = 0;
+    put_source(&session->scratch, file);
+    put_text(record, session->scratch.data, session->scratch.size);
 }
 
 static void put_binary_frame(Session *session, Activation *activation, Event event, int flags, int line, const Buffer *value)
@@ -315,11 +272,12 @@ int stream_frame(Session *session, Activation *activation, Event event, int flag
     }
     else {
         if (session->is_at_start) {
-            put_context(&session->record, file, line);
+            put_context(session, file, line);
             session->is_at_start = false;
             session->fresh_start = true;
         }
-        put_wire_frame(session, event, source, value);
+        const Buffer *content = value != NULL ? value : &session->edits;
+        wire_put_frame(&session->record, event, (Text){source->text, source->size}, (Text){content->data, content->size});
     }
     activation->line = line;
     session->last_characters = characters + source->characters;

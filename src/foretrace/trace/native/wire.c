@@ -1,0 +1,63 @@
+#include "wire.h"
+
+#define MARKER "  # << START_OF_TRACE"
+
+/* Whether a line ends with the start marker and any number of backslashes. */
+static bool ends_with_marker(const char *line, size_t size)
+{
+    size_t marker = sizeof MARKER - 1;
+    while (size > 0 && line[size - 1] == '\\') {
+        size--;
+    }
+    return size >= marker && memcmp(line + size - marker, MARKER, marker) == 0;
+}
+
+void wire_put_context(Buffer *out, Text source, int entry)
+{
+    Buffer marked = {0};
+    const char *at = source.data, *end = source.data + source.size;
+    int count = 1;
+    for (const char *c = at; c < end; c++) {
+        count += *c == '\n';
+    }
+    entry = entry < count ? entry : count;
+    for (int number = 1; number <= count; number++) {
+        const char *stop = memchr(at, '\n', (size_t)(end - at));
+        size_t size = (size_t)((stop != NULL ? stop : end) - at);
+        put_bytes(&marked, at, size);
+        if (number == entry) {
+            PUT_LITERAL(&marked, MARKER);
+        }
+        else if (ends_with_marker(at, size)) {
+            put_char(&marked, '\\');
+        }
+        if (number < count) {
+            put_char(&marked, '\n');
+        }
+        at += size + 1;
+    }
+    PUT_LITERAL(out, "<|begin_of_text|><|trace_context_start|>");
+    put_protected(out, marked.data != NULL ? marked.data : "", marked.size);
+    PUT_LITERAL(out, "<|frame_sep|>");
+    out->failed |= marked.failed;
+    free(marked.data);
+}
+
+void wire_put_frame(Buffer *out, Event event, Text source, Text content)
+{
+    static const char *const tokens[] = {"<|call_sep|>", "<|line_sep|>", "<|return_sep|>", "<|exception_sep|>"};
+    bool has_value = event == EVENT_RETURN || event == EVENT_EXCEPTION;
+    put_bytes(out, tokens[event], strlen(tokens[event]));
+    if (!has_value) {
+        put_bytes(out, content.data, content.size);
+    }
+    PUT_LITERAL(out, "<|action_sep|>");
+    put_protected(out, source.data, source.size);
+    put_char(out, '\n');
+    if (has_value) {
+        PUT_LITERAL(out, "<|arg_sep|>\"");
+        put_json(out, content.data, content.size);
+        put_char(out, '"');
+    }
+    PUT_LITERAL(out, "<|frame_sep|>");
+}
