@@ -9,7 +9,7 @@ import argparse
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import geometric_mean, median
 from typing import Any
@@ -45,18 +45,18 @@ class Results:
         ours, base = (self.median(name, workload, f"{phase}_seconds") for name in (tracer, BASE))
         return base / ours if ours and base else None
 
-    def mean(self, tracer: str, value: Callable[[str, str], float | None]) -> float | None:
-        """The geometric mean over all workloads; none if one is missing."""
-        values = [value(tracer, workload) for workload in self.programs]
-        known = [v for v in values if v]
-        return geometric_mean(known) if known and len(known) == len(values) else None
+    def mean(self, tracer: str, phase: str) -> float | None:
+        """The geometric mean of the ratios on all workloads; none if one is missing."""
+        ratios = [self.ratio(tracer, workload, phase) for workload in self.programs]
+        known = [ratio for ratio in ratios if ratio]
+        return geometric_mean(known) if known and len(known) == len(ratios) else None
 
     def speeds(self, phase: str) -> Iterator[list[str]]:
         """Rows of a table of times."""
         yield ["tracer", *(f"{w} {program}" for w, program in self.programs.items()), f"geomean vs {BASE}"]
         for tracer, title in self.titles.items():
             cells = [self.speed(tracer, workload, phase) for workload in self.programs]
-            yield [title, *cells, shown(self.mean(tracer, lambda t, w: self.ratio(t, w, phase)))]
+            yield [title, *cells, shown(self.mean(tracer, phase))]
 
     def speed(self, tracer: str, workload: str, phase: str) -> str:
         """A cell of that table."""
@@ -142,8 +142,8 @@ def plot(groups: dict[tuple[str, bool], Results]) -> str:
     titles = {t: title for results in versions.values() for t, title in results.titles.items() if t != "untraced"}
     bars: dict[str, list[tuple[int, float]]] = {}
     for tracer in titles:
-        means = [results.mean(tracer, lambda t, w, r=results: r.ratio(t, w, "cold")) for results in versions.values()]
-        bars[tracer] = [(number, mean) for number, mean in enumerate(means) if mean]
+        speeds = [results.mean(tracer, "cold") for results in versions.values()]
+        bars[tracer] = [(number, speed) for number, speed in enumerate(speeds) if speed]
     lowest, highest = 0.1, 10 ** len(f"{max([1.0, *(mean for bar in bars.values() for _, mean in bar)]):.0f}")
     left, width, thick, y = 300, 460, 13, 52
 
@@ -195,9 +195,10 @@ def main() -> None:
     given = parser.parse_args()
     groups = read(given.results)
     print(report(groups))
-    path = given.plot or given.results.with_suffix(".svg")
-    path.write_text(plot(groups), encoding="utf-8")
-    print(f"\nPlot: {path}")
+    if any(in_scope for _, in_scope in groups):
+        path = given.plot or given.results.with_suffix(".svg")
+        path.write_text(plot(groups), encoding="utf-8")
+        print(f"\nPlot: {path}")
 
 
 if __name__ == "__main__":

@@ -84,10 +84,8 @@ def main() -> None:
                 print(json.dumps(result), file=file, flush=True)
                 if "events" not in result:
                     absent.add(cell)
-                    skipped = f"skipped {tracer} in {python}: {result.get('skipped')}"
-                    notes.add(
-                        f"FAILED {tracer}, {workload} in {python}: {result['failed']}" if "failed" in result else skipped
-                    )
+                    why = result.get("skipped") or f"FAILED on {workload}: {result['failed']}"
+                    notes.add(f"{tracer}, {python}: {why}")
             progress.advance(task)
     print(*sorted(notes), path, sep="\n")
 

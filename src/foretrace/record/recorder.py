@@ -52,7 +52,7 @@ class Recorder:
     def __enter__(self) -> Self:
         output, tail = self._open()
         self._session = open_session(
-            self.scope.lines_of,
+            self.scope.reader(),
             self.limits,
             form=self.form,
             output=output,

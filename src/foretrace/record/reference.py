@@ -29,6 +29,7 @@ _SUSPENDING = frozenset({"YIELD_VALUE", "SEND", "YIELD_FROM", "RESUME"})
 """Instructions at which a scope stands when it is suspended; RESUME from 3.13 on."""
 _CONSUMING = frozenset({"FOR_ITER", "SEND", "END_ASYNC_FOR"})
 """Instructions that take the end of an iterator for an end, not for an error."""
+_CACHE = 0
 _HIDDEN = ".0"
 _OPTIMIZED, _GENERATOR = 0x1, 0x20  # flags of a code object
 
@@ -369,8 +370,11 @@ def _opcodes(code: types.CodeType) -> bytes:
 
 
 def _instruction(frame: types.FrameType) -> str:
-    """Name of the instruction at which a scope stands."""
-    return dis.opname[_opcodes(frame.f_code)[frame.f_lasti]] if frame.f_lasti >= 0 else ""
+    """Name of the instruction at which a scope stands, which may be said to stand in that instruction's cache."""
+    codes, at = _opcodes(frame.f_code), frame.f_lasti
+    while at > 0 and codes[at] == _CACHE:
+        at -= 2
+    return dis.opname[codes[at]] if at >= 0 else ""
 
 
 def _is_resumed(frame: types.FrameType) -> bool:

@@ -1,25 +1,26 @@
 """What is in scope: which files are recorded, and which calls are stepped into."""
 
-import ast
 import fnmatch
 import linecache
 import os
+import re
 import site
 import sysconfig
 from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable
 from pathlib import Path
 
 _MASK = 2**64 - 1
 _LIBRARIES = tuple(
     {
-        str(Path(str(path)).resolve()) + os.sep
+        form(str(path)) + os.sep
         for path in (
             *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
             *site.getsitepackages(),
             site.getusersitepackages(),
-            Path(__file__).resolve().parents[1],
+            Path(__file__).parents[1],
         )
+        for form in (os.path.abspath, os.path.realpath)
     }
 )
 
@@ -39,25 +40,34 @@ class Scope:
     seed: int = 0
     """Of the draws of `step_in`."""
 
-    def lines_of(self, filename: str) -> list[str] | None:
-        """The source lines of a file in scope, `None` if it is not in scope or has no source."""
-        if not self._contains(filename):
-            return None
-        lines = [line.removesuffix("\n") for line in linecache.getlines(filename)]
-        return [*lines, ""] if lines else None
+    def reader(self) -> Callable[[str], list[str] | None]:
+        """What gives the source lines of a file in scope, and `None` for one that is not or has no source."""
+        includes, excludes = _matcher(self.include), _matcher(self.exclude)
+        getlines = linecache.getlines
 
-    def _contains(self, filename: str) -> bool:
-        path = filename if filename.startswith("<") else str(Path(filename).resolve())
-        if any(_matches(path, pattern) for pattern in self.exclude):
-            return False
-        if self.include:
-            return any(_matches(path, pattern) for pattern in self.include)
-        return not path.startswith(_LIBRARIES) and not path.startswith("<frozen ")
+        def lines_of(filename: str) -> list[str] | None:
+            path = filename if filename.startswith("<") else os.path.abspath(filename)
+            if excludes(path) or not (includes(path) if self.include else _is_own(path)):
+                return None
+            lines = getlines(filename)
+            return "".join(lines).split("\n") if lines else None
+
+        return lines_of
 
 
-def _matches(path: str, pattern: str) -> bool:
-    whole = pattern if pattern.startswith(("<", "*")) else os.path.abspath(pattern)
-    return fnmatch.fnmatchcase(path, whole) or path.startswith(whole.rstrip(os.sep) + os.sep)
+def _is_own(path: str) -> bool:
+    """Whether a file is neither of a library nor of the interpreter."""
+    return not path.startswith((*_LIBRARIES, "<frozen "))
+
+
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Whether a path is one of `patterns`, or in a folder that is."""
+    whole = [p if p.startswith(("<", "*")) else os.path.abspath(p) for p in patterns]
+    plain = frozenset(whole)
+    folders = tuple(p.rstrip(os.sep) + os.sep for p in whole if not p.startswith("<"))
+    wild = "|".join(fnmatch.translate(p) for p in whole if any(c in p for c in "*?["))
+    matches = re.compile(wild).match if wild else lambda _: None
+    return lambda path: path in plain or path.startswith(folders) or matches(path) is not None
 
 
 class Sampler:
@@ -77,19 +87,17 @@ class Sampler:
         return (z ^ z >> 31) >> 11 < self.probability * 2**53
 
 
+_DEFINITION = re.compile(r"(async[ \t]+def|def|class)[ \t(]")
+
+
 def def_line(lines: list[str], line: int) -> int:
     """The line of the `def` or `class` of a scope that starts at `line`, which may be that of its first decorator."""
-    if not 0 < line <= len(lines) or not lines[line - 1].lstrip().startswith("@"):
+    first = lines[line - 1] if 0 < line <= len(lines) else ""
+    start = first.lstrip(" \t\f")
+    if not start.startswith("@"):
         return line
-    return _decorated("\n".join(lines)).get(line, line)
-
-
-@lru_cache(maxsize=64)
-def _decorated(source: str) -> dict[int, int]:
-    """First decorator's line to the line of the `def` or `class`."""
-    try:
-        nodes = list(ast.walk(ast.parse(source)))
-    except (SyntaxError, ValueError, RecursionError):
-        return {}
-    definitions = [n for n in nodes if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
-    return {n.decorator_list[0].lineno: n.lineno for n in definitions if n.decorator_list}
+    indent = first[: len(first) - len(start)]
+    for number in range(line, len(lines)):
+        if lines[number].startswith(indent) and _DEFINITION.match(lines[number], len(indent)):
+            return number + 1
+    return line

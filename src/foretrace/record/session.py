@@ -7,7 +7,6 @@ from typing import Any, Literal, Protocol
 
 from foretrace.record.budget import Stop, WhenFull
 from foretrace.record.reference import ReferenceRecorder
-from foretrace.record.scope import def_line
 from foretrace.record.values import describe_array
 from foretrace.trace import BinaryWriter, Header, Limits, WireWriter, header_record
 
@@ -71,7 +70,6 @@ def open_session(
         fd = output if isinstance(output, int) else -1
         return _recorder.Recorder(  # type: ignore[no-any-return]
             lines_of=lines_of,
-            def_line=def_line,
             describe_array=describe_array,
             stop_class=Stop,
             opening=opening,

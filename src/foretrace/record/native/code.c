@@ -63,26 +63,43 @@ static bool set_index(PyObject *dict, PyObject *key, int index)
     return done;
 }
 
+static bool name_text(Name *name, PyObject *text)
+{
+    if (PyUnicode_IS_ASCII(text)) { /* the table of names keeps the string */
+        name->text = PyUnicode_DATA(text);
+        name->size = (uint32_t)PyUnicode_GET_LENGTH(text);
+        return true;
+    }
+    name->text = name->owned = utf8_copy(text, &name->size);
+    return name->text != NULL;
+}
+
+static bool name_key(Name *name)
+{
+    Buffer key = {0};
+    buffer_reserve(&key, 6 * (size_t)name->size + 16);
+    put_char(&key, '"');
+    put_json(&key, name->text, name->size);
+    PUT_LITERAL(&key, "\": \"");
+    name->json = key.data;
+    name->json_size = (uint32_t)key.size;
+    return !key.failed;
+}
+
 Name *intern_name(Session *session, PyObject *text)
 {
     PyObject *known = PyDict_GetItemWithError(session->names, text);
     if (known != NULL) {
         return session->name_list[PyLong_AsLong(known)];
     }
-    Name *name = calloc(1, sizeof *name);
-    Buffer json = {0};
-    if (name == NULL || PyErr_Occurred() || (name->text = utf8_copy(text, &name->size)) == NULL ||
+    Name *name = PyErr_Occurred() ? NULL : calloc(1, sizeof *name);
+    if (name == NULL || !name_text(name, text) ||
         !grow_list(&session->name_list, session->name_list_count, &session->name_list_capacity) ||
-        !set_index(session->names, text, session->name_list_count)) {
-        free(name != NULL ? name->text : NULL);
+        !set_index(session->names, text, session->name_list_count) || (session->is_wire && !name_key(name))) {
+        free(name != NULL ? name->owned : NULL);
         free(name);
         return NULL;
     }
-    put_char(&json, '"');
-    put_json(&json, name->text, name->size);
-    PUT_LITERAL(&json, "\": \"");
-    name->json = json.data;
-    name->json_size = (uint32_t)json.size;
     session->name_list[session->name_list_count++] = name;
     return name;
 }
@@ -145,26 +162,45 @@ const Line *file_line(File *file, int number)
     return line;
 }
 
-static bool starts_with_decorator(File *file, int number)
+static size_t indent_of(const Line *line)
 {
-    const Line *line = file_line(file, number);
-    const char *at = line->text, *end = at + line->size;
-    while (at < end && (*at == ' ' || *at == '\t' || *at == '\f')) {
+    size_t at = 0;
+    while (at < line->size && (line->text[at] == ' ' || line->text[at] == '\t' || line->text[at] == '\f')) {
         at++;
     }
-    return at < end && *at == '@';
+    return at;
 }
 
-/* The line of the `def` of a scope that starts at `line`, which may be that of a decorator. */
-static int find_def_line(Session *session, File *file, int line)
+/* Whether a definition starts at `text`: record/scope.py's `_DEFINITION`. */
+static bool is_definition(const char *text, size_t size)
 {
-    if (!starts_with_decorator(file, line)) {
-        return line;
+    const char *end = text + size;
+    if (size > 6 && memcmp(text, "async", 5) == 0 && (text[5] == ' ' || text[5] == '\t')) {
+        text += 5;
+        while (text < end && (*text == ' ' || *text == '\t')) {
+            text++;
+        }
+        return end - text > 3 && memcmp(text, "def", 3) == 0 && memchr(" \t(", text[3], 3) != NULL;
     }
-    PyObject *found = PyObject_CallFunction(session->def_line, "Oi", file->source, line);
-    long number = found != NULL ? PyLong_AsLong(found) : -1;
-    Py_XDECREF(found);
-    return number > 0 ? (int)number : PyErr_Occurred() ? -1 : line;
+    return (size > 3 && memcmp(text, "def", 3) == 0 && memchr(" \t(", text[3], 3) != NULL) ||
+           (size > 5 && memcmp(text, "class", 5) == 0 && memchr(" \t(", text[5], 3) != NULL);
+}
+
+int file_def_line(File *file, int number)
+{
+    const Line *first = file_line(file, number);
+    size_t indent = indent_of(first);
+    if (indent == first->size || first->text[indent] != '@') {
+        return number;
+    }
+    for (int next = number + 1; next <= (int)file->line_count; next++) {
+        const Line *line = file_line(file, next);
+        if (line->size > indent && memcmp(line->text, first->text, indent) == 0 &&
+            is_definition(line->text + indent, line->size - indent)) {
+            return next;
+        }
+    }
+    return number;
 }
 
 static bool find_names(Session *session, CodeInfo *info, PyCodeObject *code)
@@ -211,8 +247,8 @@ static bool find_out(Session *session, CodeInfo *info, PyCodeObject *code)
         return false;
     }
     info->file = file;
-    info->call_line = find_def_line(session, file, info->first_line);
-    return info->call_line >= 0;
+    info->call_line = file_def_line(file, info->first_line);
+    return true;
 }
 
 CodeInfo *code_info(Session *session, PyCodeObject *code)
@@ -262,15 +298,10 @@ int code_opcode(CodeInfo *info, PyCodeObject *code, int offset)
     return offset >= 0 && offset < PyBytes_GET_SIZE(info->opcodes) ? (unsigned char)PyBytes_AS_STRING(info->opcodes)[offset] : 0;
 }
 
-int code_def_line(Session *session, CodeInfo *info, int line)
-{
-    return find_def_line(session, info->file, line);
-}
-
 void code_clear(Session *session)
 {
     for (int i = 0; i < session->name_list_count; i++) {
-        free(session->name_list[i]->text);
+        free(session->name_list[i]->owned);
         free(session->name_list[i]->json);
         free(session->name_list[i]);
     }

@@ -157,14 +157,16 @@ static inline void attributes_find(PyObject *object, Attributes *found)
     }
 }
 
-/* Attribute `at` of `found->values` in the order in which they were set; the value may be NULL. */
-static inline PyObject *attributes_get(const Attributes *found, Py_ssize_t at, PyObject **name)
+/* Attribute `at` of `found->values` in the order in which they were set, and its place among the names of the class; the
+   value may be NULL. */
+static inline PyObject *attributes_get(const Attributes *found, Py_ssize_t at, PyObject **name, Py_ssize_t *place)
 {
 #if PY_VERSION_HEX >= 0x030D0000
     Py_ssize_t index = ((uint8_t *)&found->values->values[found->values->capacity])[at];
 #else
     Py_ssize_t index = ((uint8_t *)found->values)[-3 - at];
 #endif
+    *place = index;
     *name = DK_UNICODE_ENTRIES(found->keys)[index].me_key;
     return found->values->values[index];
 }

@@ -207,10 +207,10 @@ int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offs
         activation->space = Py_XNewRef(frame->f_locals);
     }
     int line = code_line(info, code, offset);
-    line = line == info->first_line ? info->call_line : code_def_line(session, info, line);
+    line = line == info->first_line ? info->call_line : file_def_line(info->file, line);
     activation->is_resumed = is_resumed;
     activation->call_number = session->frames + 1;
-    return line < 0 ? -1 : stream_frame(session, activation, EVENT_CALL, is_resumed ? FLAG_RESUMED : 0, line, NULL, 0);
+    return stream_frame(session, activation, EVENT_CALL, is_resumed ? FLAG_RESUMED : 0, line, NULL, 0);
 }
 
 /* The scope that an event is of, if its frames are to be written; NULL else, with `*result` -1 if the program has to stop. */

@@ -3,18 +3,18 @@
 
 static int session_init(PyObject *self, PyObject *args, PyObject *keywords)
 {
-    static char *names[] = {"lines_of",  "def_line", "describe_array", "stop_class", "opening",  "memory", "wire",
+    static char *names[] = {"lines_of",  "describe_array", "stop_class", "opening",  "memory", "wire",
                             "max_events", "max_bytes", "output",        "tail",       "many",     "depth",  "step_in",
                             "seed",      "when_full", NULL};
     static uint64_t made;
     Session *session = (Session *)self;
-    PyObject *lines_of, *def_line, *describe_array, *stop_class, *opening, *memory;
+    PyObject *lines_of, *describe_array, *stop_class, *opening, *memory;
     int is_wire, output, tail, is_many, depth;
     long long max_events, max_bytes;
     double step_in;
     unsigned long long seed;
     const char *when_full;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOOSOpLLiipidKs", names, &lines_of, &def_line, &describe_array,
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOSOpLLiipidKs", names, &lines_of, &describe_array,
                                      &stop_class, &opening, &memory, &is_wire, &max_events, &max_bytes, &output, &tail,
                                      &is_many, &depth, &step_in, &seed, &when_full)) {
         return -1;
@@ -25,7 +25,6 @@ static int session_init(PyObject *self, PyObject *args, PyObject *keywords)
     }
     session->id = ++made;
     session->lines_of = Py_NewRef(lines_of);
-    session->def_line = Py_NewRef(def_line);
     session->renderer.describe_array = Py_NewRef(describe_array);
     session->stop_class = Py_NewRef(stop_class);
     session->opening = Py_NewRef(opening);
@@ -102,7 +101,6 @@ static int session_traverse(PyObject *self, visitproc visit, void *arg)
 {
     Session *session = (Session *)self;
     Py_VISIT(session->lines_of);
-    Py_VISIT(session->def_line);
     Py_VISIT(session->stop_class);
     Py_VISIT(session->memory);
     Py_VISIT(session->renderer.describe_array);
@@ -113,7 +111,6 @@ static int session_clear_references(PyObject *self)
 {
     Session *session = (Session *)self;
     Py_CLEAR(session->lines_of);
-    Py_CLEAR(session->def_line);
     Py_CLEAR(session->stop_class);
     Py_CLEAR(session->opening);
     Py_CLEAR(session->memory);

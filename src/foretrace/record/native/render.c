@@ -42,6 +42,10 @@ static void put_rest(Renderer *r, Py_ssize_t left)
 
 static void put_name(Renderer *r, PyObject *name)
 {
+    if (PyUnicode_IS_ASCII(name) && PyUnicode_GET_LENGTH(name) <= MAX_NAME) {
+        put_bytes(r->out, PyUnicode_DATA(name), (size_t)PyUnicode_GET_LENGTH(name));
+        return;
+    }
     put_unicode(r, name, MAX_NAME);
     if (PyUnicode_GET_LENGTH(name) > MAX_NAME) {
         put_ellipsis(r);
@@ -184,6 +188,13 @@ static void put_integer(Renderer *r, PyObject *value)
     r->is_broken |= text == NULL;
 }
 
+/* The shortest text of a float takes long to find, and the same ones come again. */
+static struct {
+    double value;
+    uint8_t size;
+    char text[31];
+} float_texts[256];
+
 static void put_float(Renderer *r, double value)
 {
     if (value > -1e15 && value < 1e15 && value != 0 && value == (double)(int64_t)value) {
@@ -191,12 +202,21 @@ static void put_float(Renderer *r, double value)
         PUT_LITERAL(r->out, ".0");
         return;
     }
-    char *text = PyOS_double_to_string(value, 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
-    if (text != NULL) {
-        put_bytes(r->out, text, strlen(text));
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    int at = (int)(bits * 0x9E3779B97F4A7C15u >> 56);
+    if (float_texts[at].size == 0 || memcmp(&float_texts[at].value, &value, sizeof value) != 0) {
+        char *text = PyOS_double_to_string(value, 'r', 0, Py_DTSF_ADD_DOT_0, NULL);
+        if (text == NULL) {
+            r->is_broken = true;
+            return;
+        }
+        float_texts[at].value = value;
+        float_texts[at].size = (uint8_t)strlen(text); /* at most 24 */
+        memcpy(float_texts[at].text, text, float_texts[at].size);
         PyMem_Free(text);
     }
-    r->is_broken |= text == NULL;
+    put_bytes(r->out, float_texts[at].text, float_texts[at].size);
 }
 
 /* ---- numbers of objects -------------------------------------------------------------------------- */
@@ -232,8 +252,7 @@ static bool numbers_grow(Renderer *r)
 /* The name of a type, which keeps the text; not clipped. */
 static const char *type_name_bytes(PyTypeObject *type, size_t *size)
 {
-    const char *name = strrchr(type->tp_name, '.');
-    name = name != NULL ? name + 1 : type->tp_name;
+    const char *name;
     if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
         Py_ssize_t length = 0;
         name = PyUnicode_AsUTF8AndSize(((PyHeapTypeObject *)type)->ht_name, &length);
@@ -244,54 +263,96 @@ static const char *type_name_bytes(PyTypeObject *type, size_t *size)
         *size = (size_t)length;
         return name;
     }
+    name = strrchr(type->tp_name, '.');
+    name = name != NULL ? name + 1 : type->tp_name;
     *size = strlen(name);
     return name;
 }
 
-/* One more object of a type was seen in this frame; returns how many those of its name are. */
-static uint32_t count_of_type(Renderer *r, PyTypeObject *type)
+/* Where objects of a type's name are counted; -1 if there is no memory. */
+static int64_t type_count(Renderer *r, PyTypeObject *type)
 {
     size_t size;
+    for (size_t i = 0; i < r->types_used; i++) {
+        if (r->type_counts[i].type == type) {
+            return (int64_t)i;
+        }
+    }
     const char *name = type_name_bytes(type, &size);
     for (size_t i = 0; i < r->types_used; i++) {
         if (r->type_counts[i].size == size && memcmp(r->type_counts[i].name, name, size) == 0) {
-            return ++r->type_counts[i].count;
+            return (int64_t)i;
         }
     }
     if (r->types_used == r->types_capacity) {
         size_t capacity = r->types_capacity ? 2 * r->types_capacity : 16;
         TypeCount *counts = realloc(r->type_counts, capacity * sizeof *counts);
         if (counts == NULL) {
-            r->is_broken = true;
-            return 0;
+            return -1;
         }
         r->type_counts = counts;
         r->types_capacity = capacity;
     }
-    r->type_counts[r->types_used++] = (TypeCount){name, size, 1};
-    return 1;
+    r->type_counts[r->types_used] = (TypeCount){type, name, size, 0};
+    return (int64_t)r->types_used++;
+}
+
+static bool log_given(Renderer *r, PyObject *object)
+{
+    if (r->given_count == r->given_capacity) {
+        size_t capacity = r->given_capacity ? 2 * r->given_capacity : 64;
+        PyObject **given = realloc(r->given, capacity * sizeof *given);
+        if (given == NULL) {
+            return false;
+        }
+        r->given = given;
+        r->given_capacity = capacity;
+    }
+    r->given[r->given_count++] = object;
+    return true;
+}
+
+uint32_t render_number(Renderer *r, PyObject *object)
+{
+    if (2 * r->numbers_used >= r->numbers_capacity && !numbers_grow(r)) {
+        return 0;
+    }
+    Number *number = &r->numbers[number_slot(r, object)];
+    bool is_new = number->frame != r->frame;
+    if (!is_new && number->number) {
+        return number->number;
+    }
+    int64_t type = type_count(r, Py_TYPE(object));
+    if (type < 0 || (r->is_logging && !log_given(r, object))) {
+        return 0;
+    }
+    r->numbers_used += is_new;
+    *number = (Number){object, ++r->type_counts[type].count, r->frame, (uint32_t)type};
+    return number->number;
+}
+
+void fingerprint_undo(Renderer *r)
+{
+    for (size_t i = r->given_count; i-- > 0;) {
+        Number *number = &r->numbers[number_slot(r, r->given[i])];
+        number->number = 0;
+        r->type_counts[number->type].count--;
+    }
+    r->given_count = 0;
 }
 
 /* `Node#2`: the type and a number, by first appearance in this frame. */
 static void put_object_name(Renderer *r, PyObject *value)
 {
-    PyTypeObject *type = Py_TYPE(value);
-    put_type_name(r, type);
+    put_type_name(r, Py_TYPE(value));
     if (!r->is_numbering) {
         r->unnumbered++;
         return;
     }
-    if (2 * r->numbers_used >= r->numbers_capacity && !numbers_grow(r)) {
-        r->is_broken = true;
-        return;
-    }
-    Number *number = &r->numbers[number_slot(r, value)];
-    if (number->frame != r->frame) {
-        *number = (Number){value, count_of_type(r, type), r->frame};
-        r->numbers_used++;
-    }
+    uint32_t number = render_number(r, value);
+    r->is_broken |= number == 0;
     put_char(r->out, '#');
-    put_decimal(r->out, number->number);
+    put_decimal(r->out, number);
 }
 
 /* ---- leaves -------------------------------------------------------------------------------------- */
@@ -332,7 +393,8 @@ static PyObject *instance_attribute(PyObject *value, const char *name)
     Attributes found;
     attributes_find(value, &found);
     for (Py_ssize_t i = 0; found.values != NULL && i < found.count; i++) {
-        PyObject *key, *item = attributes_get(&found, i, &key);
+        Py_ssize_t place;
+        PyObject *key, *item = attributes_get(&found, i, &key, &place);
         if (PyUnicode_CompareWithASCIIString(key, name) == 0) {
             return item;
         }
@@ -773,7 +835,7 @@ static void put_mapping(Renderer *r, PyObject *dict, Kind kind)
         return;
     }
     put_string_literal(r, b->opening);
-    bool done = kind == KIND_COUNTER ? put_counts(r, dict) : kind == KIND_ORDERED_DICT ? put_ordered(r, dict) : false;
+    bool done = kind == KIND_DICT ? false : kind == KIND_COUNTER ? put_counts(r, dict) : kind == KIND_ORDERED_DICT ? put_ordered(r, dict) : false;
     if (!done) {
         put_pairs(r, dict, kind);
     }
@@ -840,7 +902,8 @@ static void collect_attributes(Collected *collected, PyObject *value, const Type
     Py_ssize_t at = 0;
     attributes_find(value, &found);
     for (Py_ssize_t i = 0; found.values != NULL && i < found.count; i++) {
-        item = attributes_get(&found, i, &name);
+        Py_ssize_t place;
+        item = attributes_get(&found, i, &name, &place);
         if (item != NULL && PyUnicode_CheckExact(name)) {
             collect(collected, name, item);
         }
@@ -1034,10 +1097,10 @@ static void put_ndarray(Renderer *r, PyObject *value)
     Py_XDECREF(text);
 }
 
-static void put_compound(Renderer *r, PyObject *value, const TypeInfo *info)
+static void put_compound(Renderer *r, PyObject *value, Kind kind)
 {
     PyObject *inner;
-    switch (info->kind) {
+    switch (kind) {
     case KIND_LIST:
         put_list(r, value);
         break;
@@ -1049,12 +1112,12 @@ static void put_compound(Renderer *r, PyObject *value, const TypeInfo *info)
         break;
     case KIND_SET:
     case KIND_FROZENSET:
-        put_set(r, value, info->kind);
+        put_set(r, value, kind);
         break;
     case KIND_DICT:
     case KIND_COUNTER:
     case KIND_ORDERED_DICT:
-        put_mapping(r, value, info->kind);
+        put_mapping(r, value, kind);
         break;
     case KIND_PROXY:
         inner = inner_mapping(value);
@@ -1062,12 +1125,12 @@ static void put_compound(Renderer *r, PyObject *value, const TypeInfo *info)
             put_mapping(r, inner, KIND_PROXY);
             break;
         }
-        put_object(r, value, info);
+        put_object(r, value, type_info(Py_TYPE(value)));
         break;
     case KIND_KEYS:
     case KIND_VALUES:
     case KIND_ITEMS:
-        put_mapping(r, inner_mapping(value), info->kind);
+        put_mapping(r, inner_mapping(value), kind);
         break;
     case KIND_DEFAULT_DICT:
         PUT_LITERAL(r->out, "defaultdict(");
@@ -1095,7 +1158,7 @@ static void put_compound(Renderer *r, PyObject *value, const TypeInfo *info)
         put_exception(r, value);
         break;
     default:
-        put_object(r, value, info);
+        put_object(r, value, type_info(Py_TYPE(value)));
     }
 }
 
@@ -1130,6 +1193,17 @@ static inline void count_leaf(Renderer *r, size_t start)
     r->characters -= (long)(r->is_ascii ? size : count_characters(r->out->data + start, size));
 }
 
+/* The kind of a value, without a look at what is known of its type if it is a common one. */
+static inline Kind quick_kind(PyObject *value, PyTypeObject *type)
+{
+    return type == &PyList_Type                             ? KIND_LIST
+           : type == &PyDict_Type                           ? KIND_DICT
+           : type == &PyTuple_Type                          ? KIND_TUPLE
+           : value == Py_None || type == &PyBool_Type       ? KIND_REPR
+           : type == &PyFloat_Type                          ? KIND_FLOAT
+                                                            : type_info(type)->kind;
+}
+
 static void put_value(Renderer *r, PyObject *value)
 {
     if (--r->parts < 0 || r->characters < 0) {
@@ -1148,8 +1222,7 @@ static void put_value(Renderer *r, PyObject *value)
         count_leaf(r, start);
         return;
     }
-    const TypeInfo *info = type_info(type);
-    Kind kind = info->kind;
+    Kind kind = quick_kind(value, type);
     if (kind < KIND_LIST && put_leaf(r, value, kind)) {
         count_leaf(r, start);
         return;
@@ -1163,7 +1236,7 @@ static void put_value(Renderer *r, PyObject *value)
         return;
     }
     r->inside[r->depth++] = value;
-    put_compound(r, value, type_info(type)); /* what the leaf looked at may have taken its place */
+    put_compound(r, value, kind);
     r->depth--;
 }
 
@@ -1195,8 +1268,15 @@ int render_init(void)
 
 void render_clear(Renderer *renderer)
 {
+    for (int i = 0; renderer->texts != NULL && i < CACHED_TEXTS; i++) {
+        free(renderer->texts[i].text);
+    }
+    free(renderer->texts);
+    free(renderer->given);
     free(renderer->numbers);
     free(renderer->type_counts);
+    renderer->texts = NULL;
+    renderer->given = NULL;
     renderer->numbers = NULL;
     renderer->type_counts = NULL;
     renderer->numbers_capacity = renderer->types_capacity = 0;

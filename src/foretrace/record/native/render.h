@@ -14,14 +14,27 @@
 
 typedef struct {
     PyObject *object; /* not owned: only compared */
-    uint32_t number, frame;
+    uint32_t number;  /* 0: it was taken back */
+    uint32_t frame;
+    uint32_t type; /* index of its type's count */
 } Number;
 
 typedef struct {
-    const char *name; /* of a type; valid while a frame is rendered */
+    PyTypeObject *type; /* one of those of this name; not owned: types do not die while a frame is rendered */
+    const char *name;
     size_t size;
     uint32_t count;
 } TypeCount;
+
+/* Texts of values that were rendered before, by what determines them. */
+#define CACHED_TEXTS 512
+#define MAX_CACHED_TEXT 4608
+
+typedef struct {
+    uint64_t fingerprint;
+    char *text;
+    uint32_t size, capacity, characters;
+} CachedText;
 
 typedef struct {
     Buffer *out;
@@ -36,6 +49,10 @@ typedef struct {
     TypeCount *type_counts;
     size_t types_capacity, types_used;
     uint32_t frame;
+    PyObject **given; /* objects that were numbered since `is_logging` was set */
+    size_t given_count, given_capacity;
+    bool is_logging;
+    CachedText *texts;
 } Renderer;
 
 /* Finds the types of the standard library; -1 with an exception if one is missing. */
@@ -48,9 +65,27 @@ static inline void render_begin(Renderer *renderer)
     renderer->numbers_used = renderer->types_used = 0;
 }
 
+/* The number of an object in this frame, given now if it has none; 0 if there is no memory. */
+uint32_t render_number(Renderer *renderer, PyObject *object);
+
 /* Appends the text of `value` to `out`; returns its length in characters. Never raises and never runs the program's code. */
 size_t render(Renderer *renderer, Buffer *out, PyObject *value);
 
+/* Whether the last text was cut because the value has too many parts or characters. */
+static inline bool render_was_cut(const Renderer *renderer)
+{
+    return renderer->parts < 0 || renderer->characters < 0;
+}
+
 void render_clear(Renderer *renderer);
+
+/* A number that stands for all that the text of `value` depends on, without making the text; false if it has none, because
+   a part is of a kind that has to be looked at in full. Two values that differ have the same one once in 2**64 times.
+   Objects are numbered as `render` would; `fingerprint_undo` takes that back. */
+bool fingerprint(Renderer *renderer, PyObject *value, uint64_t *result);
+void fingerprint_undo(Renderer *renderer);
+/* A text that is remembered, or NULL. */
+const CachedText *fingerprint_text(const Renderer *renderer, uint64_t fingerprint);
+void fingerprint_remember(Renderer *renderer, uint64_t fingerprint, const char *text, size_t size, size_t characters);
 
 #endif

@@ -19,7 +19,9 @@ enum { FLAG_UNWIND = 4, FLAG_SUSPENDED = 8, FLAG_RESUMED = 16 };
 
 /* A string of the stream: the name of a function or a variable. */
 typedef struct {
-    char *text, *json; /* UTF-8; and as a key of the wire, `"name": "` */
+    char *json; /* as a key of the wire, `"name": "` */
+    const char *text; /* UTF-8 */
+    char *owned;      /* the same, if no Python string has it */
     uint32_t size, json_size;
     int64_t number; /* in the tables of the stream, if `tables` are the present ones */
     uint32_t tables;
@@ -93,7 +95,7 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     /* what was asked for */
-    PyObject *lines_of, *def_line, *stop_class, *opening, *memory;
+    PyObject *lines_of, *stop_class, *opening, *memory;
     bool is_wire, is_many;
     int output, tail_file;
     long long max_events, max_bytes;
@@ -107,10 +109,10 @@ typedef struct {
     long long threads, traces, events;
     /* code */
     uint64_t id;
-    PyObject *names; /* dict: string to capsule-like index into `name_list` */
+    PyObject *names; /* dict: string to the index in `name_list` */
     Name **name_list;
     int name_list_count, name_list_capacity;
-    PyObject *files; /* dict: path to index into `file_list` */
+    PyObject *files; /* dict: path to the index in `file_list` */
     File **file_list;
     int file_list_count, file_list_capacity;
     /* running scopes */
@@ -152,8 +154,8 @@ int code_init(void);
 /* What is known of `code`, NULL with an exception if that cannot be found out. */
 CodeInfo *code_info(Session *session, PyCodeObject *code);
 int code_line(CodeInfo *info, PyCodeObject *code, int offset);
-/* The line of the `def` of a scope that starts at `line`, which may be that of a decorator; -1 with an exception. */
-int code_def_line(Session *session, CodeInfo *info, int line);
+/* The line of the `def` of a scope that starts at `line`, which may be that of a decorator. */
+int file_def_line(File *file, int line);
 /* The instruction at `offset`, as the compiler wrote it. */
 int code_opcode(CodeInfo *info, PyCodeObject *code, int offset);
 const Line *file_line(File *file, int line);

@@ -11,11 +11,71 @@ static bool is_atom(PyObject *value)
            type == &PyFloat_Type || type == &PyBool_Type || value == Py_None;
 }
 
+/* Whether a value has no parts, so that its text is made as fast as anything that stands for it. */
+static bool is_leaf(PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    return type == &PyLong_Type || type == &PyUnicode_Type || type == &PyFloat_Type || type == &PyBool_Type || value == Py_None ||
+           type == &PyFunction_Type;
+}
+
 static void slot_clear(Slot *slot)
 {
     Py_CLEAR(slot->atom);
     slot->is_bound = slot->has_fingerprint = false;
     slot->size = 0;
+}
+
+/* Stores a text in a slot; whether it is another than before. */
+static bool slot_store(Session *session, Slot *slot, const char *text, size_t size, size_t characters)
+{
+    if (slot->is_bound && slot->size == size && memcmp(slot->text, text, size) == 0) {
+        return false;
+    }
+    if (size > slot->capacity) {
+        uint32_t capacity = (uint32_t)(size + size / 2 + 16);
+        char *grown = realloc(slot->text, capacity);
+        if (grown == NULL) {
+            session->record.failed = true;
+            return false;
+        }
+        slot->text = grown;
+        slot->capacity = capacity;
+    }
+    memcpy(slot->text, text, size);
+    slot->size = (uint32_t)size;
+    slot->characters = (uint32_t)characters;
+    return true;
+}
+
+/* Brings a slot up to date with a value that has parts. */
+static bool update_container(Session *session, Slot *slot, PyObject *value)
+{
+    Renderer *renderer = &session->renderer;
+    Buffer *text = &session->scratch;
+    uint64_t now;
+    bool has_fingerprint = fingerprint(renderer, value, &now);
+    if (has_fingerprint && slot->is_bound && slot->has_fingerprint && slot->fingerprint == now) {
+        return false;
+    }
+    slot->fingerprint = now;
+    const CachedText *cached = has_fingerprint ? fingerprint_text(renderer, now) : NULL;
+    slot->has_fingerprint = has_fingerprint;
+    if (cached != NULL) {
+        return slot_store(session, slot, cached->text, cached->size, cached->characters);
+    }
+    if (has_fingerprint) {
+        fingerprint_undo(renderer);
+    }
+    text->size = 0;
+    size_t characters = render(renderer, text, value);
+    if (render_was_cut(renderer)) {
+        slot->has_fingerprint = false;
+    }
+    else if (has_fingerprint) {
+        fingerprint_remember(renderer, now, text->data, text->size, characters);
+    }
+    return slot_store(session, slot, text->data, text->size, characters);
 }
 
 /* Brings a slot up to date; whether its text is another now. */
@@ -24,27 +84,16 @@ static bool slot_update(Session *session, Slot *slot, PyObject *value)
     if (slot->is_bound && value == slot->atom) {
         return false;
     }
-    Buffer *text = &session->scratch;
-    text->size = 0;
+    bool changed;
     Py_INCREF(value);
-    size_t characters = render(&session->renderer, text, value);
-    bool changed = !slot->is_bound || slot->size != text->size || memcmp(slot->text, text->data, text->size) != 0;
-    if (changed) {
-        if (text->size > slot->capacity) {
-            uint32_t capacity = (uint32_t)(text->size + text->size / 2 + 16);
-            char *grown = realloc(slot->text, capacity);
-            if (grown == NULL) {
-                session->record.failed = true;
-                text->size = slot->capacity;
-            }
-            else {
-                slot->text = grown;
-                slot->capacity = capacity;
-            }
-        }
-        memcpy(slot->text, text->data, text->size);
-        slot->size = (uint32_t)text->size;
-        slot->characters = (uint32_t)characters;
+    if (is_leaf(value)) {
+        session->scratch.size = 0;
+        size_t characters = render(&session->renderer, &session->scratch, value);
+        changed = slot_store(session, slot, session->scratch.data, session->scratch.size, characters);
+        slot->has_fingerprint = false;
+    }
+    else {
+        changed = update_container(session, slot, value);
     }
     slot->is_bound = true;
     Py_XSETREF(slot->atom, is_atom(value) ? Py_NewRef(value) : NULL);

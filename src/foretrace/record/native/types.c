@@ -2,12 +2,10 @@
 
 #include "types.h"
 
-#define CACHED 256
-
 PyTypeObject *type_deque, *type_datetime_timezone;
 static PyTypeObject *type_enum;
 static PyObject *str_dict, *str_fields, *str_dataclass_fields;
-static TypeInfo cache[CACHED];
+TypeInfo type_cache[CACHED_TYPES];
 static struct {
     PyTypeObject *type;
     Kind kind;
@@ -234,13 +232,8 @@ static void find_attributes(TypeInfo *info, PyTypeObject *type)
     }
 }
 
-const TypeInfo *type_info(PyTypeObject *type)
+const TypeInfo *type_find_out(PyTypeObject *type, TypeInfo *info, unsigned int version)
 {
-    TypeInfo *info = &cache[((uintptr_t)type >> 4) * 0x9E3779B97F4A7C15u >> 56];
-    unsigned int version = class_version(type);
-    if (info->type == type && info->version == version && version != 0) {
-        return info;
-    }
     free(info->slots);
     *info = (TypeInfo){.type = type, .version = version, .kind = kind_of(type), .content = KIND_OBJECT};
     if (info->kind >= KIND_NAMED_TUPLE || info->kind == KIND_ENUM) {

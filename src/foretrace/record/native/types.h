@@ -36,7 +36,16 @@ extern PyTypeObject *type_deque, *type_datetime_timezone;
 
 int types_init(void);
 
+#define CACHED_TYPES 256
+extern TypeInfo type_cache[CACHED_TYPES];
+const TypeInfo *type_find_out(PyTypeObject *type, TypeInfo *info, unsigned int version);
+
 /* Never NULL and never raises; valid until the next call. */
-const TypeInfo *type_info(PyTypeObject *type);
+static inline const TypeInfo *type_info(PyTypeObject *type)
+{
+    TypeInfo *info = &type_cache[((uintptr_t)type >> 4) * 0x9E3779B97F4A7C15u >> 56];
+    unsigned int version = class_version(type);
+    return info->type == type && info->version == version && version != 0 ? info : type_find_out(type, info, version);
+}
 
 #endif

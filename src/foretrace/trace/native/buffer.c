@@ -64,10 +64,13 @@ static size_t token_length(const char *text, size_t size)
     return 0;
 }
 
-/* Protects the special tokens in what was written from `start` on. */
+/* Protects the special tokens in what was written from `start` on. Every one has a bar in it, which other text seldom has. */
 static void protect_from(Buffer *buffer, size_t start)
 {
     size_t at = start;
+    if (buffer->size - start < sizeof "<|arg_sep|>" - 1 || memchr(buffer->data + start, '|', buffer->size - start) == NULL) {
+        return;
+    }
     while (at < buffer->size) {
         char *found = memchr(buffer->data + at, '<', buffer->size - at);
         if (found == NULL) {
@@ -89,12 +92,12 @@ void put_protected(Buffer *buffer, const char *text, size_t size)
     protect_from(buffer, start);
 }
 
-/* Bits of the bytes of `word` that are below 0x20 or equal to '"', '\\', '<' or 0xED. May mark a byte above a marked one. */
+/* Bits of the bytes of `word` that are below 0x20 or equal to '"', '\\' or 0xED. May mark a byte above a marked one. */
 static inline uint64_t marks(uint64_t word)
 {
     const uint64_t ones = 0x0101010101010101u, highs = ones << 7;
-    uint64_t quote = word ^ ones * '"', slash = word ^ ones * '\\', less = word ^ ones * '<', surrogate = word ^ ones * 0xED;
-    return (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((less - ones) & ~less) |
+    uint64_t quote = word ^ ones * '"', slash = word ^ ones * '\\', surrogate = word ^ ones * 0xED;
+    return (((word - ones * 0x20) & ~word) | ((quote - ones) & ~quote) | ((slash - ones) & ~slash) |
             ((surrogate - ones) & ~surrogate)) &
            highs;
 }
@@ -107,7 +110,6 @@ void put_json(Buffer *buffer, const char *text, size_t size)
     }
     const unsigned char *in = (const unsigned char *)text, *end = in + size;
     char *out = buffer->data + buffer->size;
-    bool has_less = false;
     while (in < end) {
         uint64_t word;
         while (end - in >= 8 && (memcpy(&word, in, 8), marks(word) == 0)) {
@@ -147,13 +149,10 @@ void put_json(Buffer *buffer, const char *text, size_t size)
             in += 2;
         }
         else {
-            has_less |= c == '<';
             *out++ = (char)c;
         }
     }
     size_t start = buffer->size;
     buffer->size = (size_t)(out - buffer->data);
-    if (has_less) {
-        protect_from(buffer, start);
-    }
+    protect_from(buffer, start);
 }

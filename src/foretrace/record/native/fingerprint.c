@@ -1,0 +1,338 @@
+/* Whether a value would have the text that it had: the walk of render.c without its texts. */
+#include "render.h"
+#include "types.h"
+
+typedef struct {
+    Renderer *renderer;
+    uint64_t state;
+    int parts, depth;
+    PyObject *inside[MAX_DEPTH];
+    bool in_set;
+} Walk;
+
+#define MAX_SHARED 30 /* SHARED_KEYS_MAX_SIZE */
+
+static bool walk(Walk *w, PyObject *value);
+
+/* Folds two words into the state: the two halves of a 64 x 64 bit product (wyhash's mixing function). */
+static inline void mix(Walk *w, uint64_t what, uint64_t word)
+{
+    __uint128_t product = (__uint128_t)(w->state ^ (what + 1) * 0x9E3779B97F4A7C15u) * (word ^ 0xE7037ED1A0B428DBu);
+    w->state = (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Words that stand for no kind. */
+enum { MARK_NAME = 64, MARK_CONSTANT, MARK_CYCLE, MARK_DEPTH, MARK_NUMBER, MARK_TYPE, MARK_COUNT };
+
+static inline bool mix_string(Walk *w, uint64_t what, PyObject *text)
+{
+    Py_hash_t hash = ((PyASCIIObject *)text)->hash;
+    if (hash == -1 && (hash = PyUnicode_Type.tp_hash(text)) == -1) {
+        return false;
+    }
+    mix(w, what + ((uint64_t)PyUnicode_GET_LENGTH(text) << 8), (uint64_t)hash);
+    return true;
+}
+
+static inline bool mix_integer(Walk *w, PyObject *value)
+{
+    long long number;
+    int overflow = 0;
+    if (!int_is_compact(value, &number)) {
+        number = PyLong_AsLongLongAndOverflow(value, &overflow);
+    }
+    mix(w, KIND_INT, (uint64_t)number);
+    return !overflow;
+}
+
+static bool mix_type_name(Walk *w, PyTypeObject *type)
+{
+    if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
+        return mix_string(w, MARK_TYPE, ((PyHeapTypeObject *)type)->ht_name);
+    }
+    mix(w, MARK_TYPE, (uint64_t)(uintptr_t)type);
+    return true;
+}
+
+static bool walk_items(Walk *w, PyObject *value, Kind kind)
+{
+    Py_ssize_t count = Py_SIZE(value);
+    PyObject **items = kind == KIND_LIST ? ((PyListObject *)value)->ob_item : ((PyTupleObject *)value)->ob_item;
+    mix(w, kind, (uint64_t)count);
+    for (Py_ssize_t i = 0; i < count && i < MAX_ITEMS; i++) {
+        if (!walk(w, items[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool walk_pairs(Walk *w, PyObject *dict, Kind kind)
+{
+    PyObject *key, *item;
+    Py_ssize_t at = 0, i = 0, count = PyDict_GET_SIZE(dict);
+    mix(w, kind, (uint64_t)count);
+    if (kind == KIND_COUNTER && count > MAX_ITEMS) { /* the most common ones may be any */
+        return false;
+    }
+    while (i++ < MAX_ITEMS && PyDict_Next(dict, &at, &key, &item)) {
+        if (!walk(w, key) || !walk(w, item)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool walk_set(Walk *w, PyObject *value, Kind kind)
+{
+    PyObject *item;
+    Py_hash_t hash;
+    Py_ssize_t at = 0, count = PySet_GET_SIZE(value);
+    bool was_in_set = w->in_set;
+    mix(w, kind, (uint64_t)count);
+    if (count > MAX_ITEMS) { /* the first ones by text may be any */
+        return false;
+    }
+    w->in_set = true;
+    while (_PySet_NextEntry(value, &at, &item, &hash)) {
+        if (!walk(w, item)) {
+            return false;
+        }
+    }
+    w->in_set = was_in_set;
+    return true;
+}
+
+static bool walk_attribute(Walk *w, PyObject *name, PyObject *value)
+{
+    return mix_string(w, MARK_NAME, name) && walk(w, value);
+}
+
+static bool walk_slots(Walk *w, PyObject *value, const TypeInfo *info)
+{
+    /* the walk into a slot's value may take `info` away: what is needed of it is copied */
+    struct {
+        PyObject *name, *value;
+    } slots[16];
+    int count = info->slot_count, used = 0;
+    if (count > 16) {
+        return false;
+    }
+    for (int i = 0; i < count; i++) {
+        if (info->slots[i].member->type != T_OBJECT_EX) {
+            return false;
+        }
+        slots[used].name = info->slots[i].name;
+        slots[used].value = *(PyObject **)((char *)value + info->slots[i].member->offset);
+        used += slots[used].value != NULL;
+    }
+    for (int i = 0; i < used; i++) {
+        if (!walk_attribute(w, slots[i].name, slots[i].value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Values whose names the class shares: a name's place in the class never changes, so the places stand for the names. */
+static bool walk_shared(Walk *w, const Attributes *found)
+{
+    PyObject *name, *items[MAX_SHARED];
+    uint64_t places = 0;
+    for (Py_ssize_t i = 0; i < found->count; i++) {
+        Py_ssize_t place;
+        items[i] = attributes_get(found, i, &name, &place);
+        places = places * 31 + (uint64_t)place + 1;
+    }
+    mix(w, MARK_COUNT + ((uint64_t)found->count << 8), places);
+    for (Py_ssize_t i = 0; i < found->count; i++) {
+        if (items[i] == NULL) {
+            mix(w, MARK_NAME, 0);
+        }
+        else if (!walk(w, items[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool walk_object(Walk *w, PyObject *value, const TypeInfo *info)
+{
+    Kind kind = info->kind;
+    bool has_dict = info->has_dict;
+    if (kind == KIND_OBJECT && (w->in_set || info->content != KIND_OBJECT)) {
+        return false;
+    }
+    mix(w, kind, info->version);
+    if (info->version == 0 || !mix_type_name(w, Py_TYPE(value))) {
+        return false;
+    }
+    if (kind == KIND_OBJECT) {
+        mix(w, MARK_NUMBER, render_number(w->renderer, value));
+    }
+    if (info->slot_count && !walk_slots(w, value, info)) {
+        return false;
+    }
+    Attributes found;
+    if (!has_dict) {
+        return true;
+    }
+    attributes_find(value, &found);
+    if (found.values != NULL) {
+        return found.count <= MAX_SHARED && walk_shared(w, &found);
+    }
+    PyObject *name, *item;
+    Py_ssize_t at = 0, shown = 0;
+    if (found.dict == NULL || !PyDict_CheckExact(found.dict)) {
+        return true;
+    }
+    while (PyDict_Next(found.dict, &at, &name, &item)) {
+        if (!PyUnicode_CheckExact(name) || ++shown > MAX_ITEMS || !walk_attribute(w, name, item)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool walk_inside(Walk *w, PyObject *value, Kind kind)
+{
+    switch (kind) {
+    case KIND_LIST:
+    case KIND_TUPLE:
+        return walk_items(w, value, kind);
+    case KIND_DICT:
+    case KIND_COUNTER:
+        return walk_pairs(w, value, kind);
+    case KIND_SET:
+    case KIND_FROZENSET:
+        return walk_set(w, value, kind);
+    case KIND_KEYS:
+    case KIND_VALUES:
+    case KIND_ITEMS: {
+        struct {
+            PyObject_HEAD
+            PyObject *inner;
+        } *view = (void *)value;
+        return walk_pairs(w, view->inner, kind);
+    }
+    case KIND_DATACLASS:
+    case KIND_OBJECT:
+        return walk_object(w, value, type_info(Py_TYPE(value)));
+    default:
+        return false;
+    }
+}
+
+/* A container; false if it has no fingerprint. */
+static inline bool walk_container(Walk *w, PyObject *value, Kind kind)
+{
+    bool is_cyclic = false;
+    for (int i = 0; i < w->depth; i++) {
+        is_cyclic |= w->inside[i] == value;
+    }
+    if (!is_cyclic && w->depth < MAX_DEPTH) {
+        w->inside[w->depth++] = value;
+        bool done = walk_inside(w, value, kind);
+        w->depth--;
+        return done;
+    }
+    mix(w, is_cyclic ? MARK_CYCLE : MARK_DEPTH, 0);
+    if (kind == KIND_LIST || kind == KIND_TUPLE) {
+        mix(w, kind, (uint64_t)Py_SIZE(value));
+        return true;
+    }
+    if (kind == KIND_DICT) {
+        mix(w, kind, (uint64_t)PyDict_GET_SIZE(value));
+        return true;
+    }
+    if ((kind == KIND_OBJECT || kind == KIND_DATACLASS) && !w->in_set) {
+        mix(w, MARK_NUMBER, render_number(w->renderer, value));
+        return mix_type_name(w, Py_TYPE(value));
+    }
+    return false;
+}
+
+static bool walk(Walk *w, PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    if (++w->parts > MAX_PARTS) {
+        return false;
+    }
+    if (type == &PyLong_Type) {
+        return mix_integer(w, value);
+    }
+    if (type == &PyUnicode_Type) {
+        return mix_string(w, KIND_STRING, value);
+    }
+    if (value == Py_None || type == &PyBool_Type) {
+        mix(w, MARK_CONSTANT, value == Py_None ? 3 : value == Py_True ? 4 : 5);
+        return true;
+    }
+    if (type == &PyFloat_Type) {
+        uint64_t bits;
+        double number = PyFloat_AS_DOUBLE(value);
+        memcpy(&bits, &number, sizeof bits);
+        mix(w, KIND_FLOAT, bits);
+        return true;
+    }
+    if (type == &PyTuple_Type) {
+        return walk_container(w, value, KIND_TUPLE);
+    }
+    if (type == &PyList_Type) {
+        return walk_container(w, value, KIND_LIST);
+    }
+    if (type == &PyDict_Type) {
+        return walk_container(w, value, KIND_DICT);
+    }
+    if (type == &PyFunction_Type) {
+        return mix_string(w, KIND_FUNCTION, ((PyFunctionObject *)value)->func_name);
+    }
+    Kind kind = type_info(type)->kind;
+    return kind >= KIND_LIST && walk_container(w, value, kind);
+}
+
+bool fingerprint(Renderer *renderer, PyObject *value, uint64_t *result)
+{
+    Walk w = {.renderer = renderer, .state = 0x243F6A8885A308D3u};
+    renderer->given_count = 0;
+    renderer->is_logging = true;
+    bool done = walk(&w, value);
+    renderer->is_logging = false;
+    if (!done) {
+        PyErr_Clear();
+        fingerprint_undo(renderer);
+    }
+    *result = w.state;
+    return done;
+}
+
+/* ---- texts --------------------------------------------------------------------------------------- */
+
+const CachedText *fingerprint_text(const Renderer *renderer, uint64_t fingerprint)
+{
+    const CachedText *cached = renderer->texts != NULL ? &renderer->texts[fingerprint % CACHED_TEXTS] : NULL;
+    return cached != NULL && cached->fingerprint == fingerprint && cached->text != NULL ? cached : NULL;
+}
+
+void fingerprint_remember(Renderer *renderer, uint64_t fingerprint, const char *text, size_t size, size_t characters)
+{
+    if (size > MAX_CACHED_TEXT) {
+        return;
+    }
+    if (renderer->texts == NULL && (renderer->texts = calloc(CACHED_TEXTS, sizeof *renderer->texts)) == NULL) {
+        return;
+    }
+    CachedText *cached = &renderer->texts[fingerprint % CACHED_TEXTS];
+    if (size > cached->capacity) {
+        char *grown = realloc(cached->text, size + size / 4);
+        if (grown == NULL) {
+            return;
+        }
+        cached->text = grown;
+        cached->capacity = (uint32_t)(size + size / 4);
+    }
+    memcpy(cached->text, text, size);
+    cached->fingerprint = fingerprint;
+    cached->size = (uint32_t)size;
+    cached->characters = (uint32_t)characters;
+}
