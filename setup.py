@@ -17,7 +17,7 @@ kernel = Extension(
 )
 
 SOURCES = Path("src/foretrace")
-FLAGS = ["-std=gnu11", "-O3", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-parameter"]
+FLAGS = ["-std=gnu11", "-O3", "-fno-plt", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wno-unused-parameter"]
 
 
 def native(module: str, folder: str, *shared: str) -> Extension:

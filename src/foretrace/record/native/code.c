@@ -81,6 +81,8 @@ static bool name_key(Name *name)
     put_char(&key, '"');
     put_json(&key, name->text, name->size);
     PUT_LITERAL(&key, "\": \"");
+    name->key_size = (uint32_t)key.size;
+    PUT_LITERAL(&key, "..\"");
     name->json = key.data;
     name->json_size = (uint32_t)key.size;
     return !key.failed;

@@ -19,10 +19,10 @@ enum { FLAG_UNWIND = 4, FLAG_SUSPENDED = 8, FLAG_RESUMED = 16 };
 
 /* A string of the stream: the name of a function or a variable. */
 typedef struct {
-    char *json; /* as a key of the wire, `"name": "` */
+    char *json; /* on the wire, if it has not changed: `"name": ".."`; `key_size` of it are the key */
     const char *text; /* UTF-8 */
     char *owned;      /* the same, if no Python string has it */
-    uint32_t size, json_size;
+    uint32_t size, key_size, json_size;
     int64_t number; /* in the tables of the stream, if `tables` are the present ones */
     uint32_t tables;
 } Name;
@@ -128,7 +128,7 @@ typedef struct {
     uint64_t frames;
     long long characters;
     Renderer renderer;
-    Buffer scratch, edits, value;
+    Buffer scratch, value;
     int *gone;
     int gone_capacity;
     /* the stream */
@@ -136,6 +136,7 @@ typedef struct {
     int64_t string_count, file_count;
     bool is_at_start; /* of a wire document */
     Buffer record;
+    size_t frame_at; /* where in it the frame starts, behind what it numbers */
     Name **fresh; /* names, and a file, that the last record numbers; and whether it opens a document */
     int fresh_count, fresh_capacity;
     File *fresh_file;
@@ -179,9 +180,15 @@ int stream_close(Session *session);
 void stream_clear(Session *session);
 
 /* ---- state.c ---- */
-/* Gives a name a number in the stream, if it has none. */
-void number_name(Session *session, Name *name);
-/* Writes the locals of a call or line frame into `session->edits`; returns their characters. */
+/* Gives a name a number in the stream: the record that says so goes in front of the frame that is being written. */
+void number_name_now(Session *session, Name *name);
+static inline void number_name(Session *session, Name *name)
+{
+    if (name->tables != session->tables) {
+        number_name_now(session, name);
+    }
+}
+/* Writes the locals of a call or line frame; returns their characters. */
 size_t state_write(Session *session, Activation *activation);
 void slots_clear(Session *session, Activation *activation);
 void slots_free(Session *session, Activation *activation);

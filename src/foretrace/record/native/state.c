@@ -78,12 +78,9 @@ static bool update_container(Session *session, Slot *slot, PyObject *value)
     return slot_store(session, slot, text->data, text->size, characters);
 }
 
-/* Brings a slot up to date; whether its text is another now. */
+/* Brings a slot up to date with a value that it does not hold; whether its text is another now. */
 static bool slot_update(Session *session, Slot *slot, PyObject *value)
 {
-    if (slot->is_bound && value == slot->atom) {
-        return false;
-    }
     bool changed;
     Py_INCREF(value);
     if (is_leaf(value)) {
@@ -126,15 +123,8 @@ static void write_gone(Writing *w)
     session->gone[w->gone++] = w->before++;
 }
 
-void number_name(Session *session, Name *name)
+void number_name_now(Session *session, Name *name)
 {
-    if (name->tables == session->tables) {
-        return;
-    }
-    name->tables = session->tables;
-    name->number = session->string_count++;
-    put_char(&session->record, RECORD_STRING);
-    put_text(&session->record, name->text, name->size);
     if (session->fresh_count == session->fresh_capacity) {
         int capacity = session->fresh_capacity ? 2 * session->fresh_capacity : 64;
         Name **grown = realloc(session->fresh, (size_t)capacity * sizeof *grown);
@@ -146,38 +136,62 @@ void number_name(Session *session, Name *name)
         session->fresh_capacity = capacity;
     }
     session->fresh[session->fresh_count++] = name;
+    name->tables = session->tables;
+    name->number = session->string_count++;
+    Buffer *record = &session->record;
+    size_t start = record->size;
+    put_char(record, RECORD_STRING);
+    put_text(record, name->text, name->size);
+    size_t size = record->size - start, frame = start - session->frame_at;
+    if (frame && !record->failed && buffer_reserve(record, size)) { /* its place is before what was written of the frame */
+        char *at = record->data + session->frame_at;
+        memmove(at + size, at, frame + size);
+        memcpy(at, record->data + start + size, size);
+    }
+    session->frame_at += size;
 }
 
-/* A local that is bound now. */
-static void write_bound(Writing *w, Name *name, const Slot *slot, bool was_bound, bool changed)
+/* A local that is bound now and has another text than before, or had none. */
+static void write_changed(Writing *w, Name *name, const Slot *slot, bool was_bound)
 {
     Session *session = w->session;
-    w->characters += slot->characters;
-    if (session->is_wire) {
-        Buffer *out = &session->edits;
-        if (w->at) {
-            PUT_LITERAL(out, ", ");
-        }
-        put_bytes(out, name->json, name->json_size);
-        if (was_bound && !changed && !w->activation->is_reset) {
-            PUT_LITERAL(out, "..\"");
-        }
-        else {
-            put_json(out, slot->text, slot->size);
-            put_char(out, '"');
-        }
-    }
-    else if (!was_bound) {
+    if (!was_bound) {
         number_name(session, name);
-        put_int(&session->edits, 2 * (uint64_t)w->at + 1);
-        put_int(&session->edits, (uint64_t)name->number);
-        put_text(&session->edits, slot->text, slot->size);
-        w->edits++;
+    }
+    Buffer *out = &session->record;
+    put_int(out, 2 * (uint64_t)w->at + !was_bound);
+    if (!was_bound) {
+        put_int(out, (uint64_t)name->number);
+    }
+    put_text(out, slot->text, slot->size);
+    w->edits++;
+}
+
+/* A local on the wire. */
+static void write_shown(Writing *w, const Name *name, const Slot *slot, bool in_full)
+{
+    Buffer *out = &w->session->record;
+    if (w->at) {
+        PUT_LITERAL(out, ", ");
+    }
+    put_bytes(out, name->json, in_full ? name->key_size : name->json_size);
+    if (in_full) {
+        put_json(out, slot->text, slot->size);
+        put_char(out, '"');
+    }
+}
+
+/* A local that is bound now, with the value that it holds. */
+static inline void write_bound(Writing *w, Name *name, Slot *slot, PyObject *value)
+{
+    bool was_bound = slot->is_bound;
+    bool changed = (!was_bound || value != slot->atom) && slot_update(w->session, slot, value);
+    w->characters += slot->characters;
+    if (w->session->is_wire) {
+        write_shown(w, name, slot, changed || w->activation->is_reset);
     }
     else if (changed) {
-        put_int(&session->edits, 2 * (uint64_t)w->at);
-        put_text(&session->edits, slot->text, slot->size);
-        w->edits++;
+        write_changed(w, name, slot, was_bound);
     }
     w->at++;
 }
@@ -223,9 +237,8 @@ static void write_variables(Writing *w)
             }
             continue;
         }
-        bool changed = slot_update(w->session, slot, value);
         w->before += was_bound;
-        write_bound(w, name, slot, was_bound, changed);
+        write_bound(w, name, slot, value);
     }
 }
 
@@ -420,9 +433,7 @@ static void write_space(Writing *w)
         if (!bring_slot(w->session, a, items.items[i].name, i)) {
             break;
         }
-        Slot *slot = &a->slots[i];
-        bool was_bound = slot->is_bound, changed = slot_update(w->session, slot, items.items[i].value);
-        write_bound(w, items.items[i].name, slot, was_bound, changed);
+        write_bound(w, items.items[i].name, &a->slots[i], items.items[i].value);
     }
     for (int i = items.count; i < a->slot_count; i++) { /* wire, order changed: what is left is gone */
         slot_clear(&a->slots[i]);
@@ -436,38 +447,52 @@ static void write_space(Writing *w)
 
 /* ---- a frame ------------------------------------------------------------------------------------- */
 
+/* Puts the counts, which are known only now, in front of the edits, which start at `start` behind a byte for them. */
+static void put_counts(Writing *w, size_t start)
+{
+    Session *session = w->session;
+    Buffer *record = &session->record, *counts = &session->scratch;
+    uint64_t count = 2 * (uint64_t)w->edits + (w->gone > 0);
+    if (count < 0x80 && !w->gone) {
+        record->data[start] = (char)count;
+        return;
+    }
+    counts->size = 0;
+    put_int(counts, count);
+    if (w->gone) {
+        put_int(counts, (uint64_t)w->gone);
+    }
+    for (int i = 0; i < w->gone; i++) {
+        put_int(counts, (uint64_t)session->gone[i]);
+    }
+    size_t edits = record->size - start - 1;
+    if (!counts->failed && buffer_reserve(record, counts->size)) {
+        memmove(record->data + start + counts->size, record->data + start + 1, edits);
+        memcpy(record->data + start, counts->data, counts->size);
+        record->size += counts->size - 1;
+    }
+}
+
 size_t state_write(Session *session, Activation *activation)
 {
     Writing w = {.session = session, .activation = activation};
-    session->edits.size = 0;
+    size_t head = session->record.size - session->frame_at;
     render_begin(&session->renderer);
-    if (session->is_wire) {
-        put_char(&session->edits, '{');
-    }
-    if (activation->code->is_optimized) {
-        if (reserve_slots(session, activation, activation->code->name_count)) {
-            activation->slot_count = activation->code->name_count;
-            write_variables(&w);
-        }
-    }
-    else {
+    put_char(&session->record, session->is_wire ? '{' : 0);
+    if (!activation->code->is_optimized) {
         write_space(&w);
     }
+    else if (reserve_slots(session, activation, activation->code->name_count)) {
+        activation->slot_count = activation->code->name_count;
+        write_variables(&w);
+    }
     if (session->is_wire) {
-        put_char(&session->edits, '}');
-        activation->is_reset = false;
-        return w.characters;
+        put_char(&session->record, '}');
     }
-    /* the counts stand before the edits, but are known only now */
-    Buffer *scratch = &session->scratch;
-    scratch->size = 0;
-    put_int(scratch, 2 * (uint64_t)w.edits + (w.gone > 0));
-    if (w.gone) {
-        put_int(scratch, (uint64_t)w.gone);
-        for (int i = 0; i < w.gone; i++) {
-            put_int(scratch, (uint64_t)session->gone[i]);
-        }
+    else if (!session->record.failed) {
+        put_counts(&w, session->frame_at + head);
     }
+    activation->is_reset = false;
     return w.characters;
 }
 

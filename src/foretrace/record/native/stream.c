@@ -5,6 +5,8 @@
 
 #include "session.h"
 
+#define ORDINARY_RECORD (8 << 10)
+
 /* ---- output -------------------------------------------------------------------------------------- */
 
 static bool write_all(Session *session, const char *bytes, size_t size)
@@ -66,40 +68,54 @@ static bool make_room(Session *session, size_t size)
     return true;
 }
 
-/* Appends the record that was built, of which `frame` bytes are before its frame. */
-static int commit(Session *session, size_t frame)
+/* Appends the record that was built. */
+static int commit(Session *session)
 {
     Buffer *record = &session->record;
-    if (record->failed || session->scratch.failed || session->edits.failed) {
-        record->failed = session->scratch.failed = session->edits.failed = false;
+    if (record->failed || session->scratch.failed) {
+        session->scratch.failed = false;
         return session_fill(session, "memory");
     }
-    if (!make_room(session, record->size)) {
-        return session_fill(session, "output");
-    }
-    if (record->size > session->capacity) { /* only with an output, which has just been brought up to date */
-        session->last_start = session->last_frame = SIZE_MAX;
-        if (!write_all(session, record->data, record->size)) {
+    session->last_start = session->last_frame = SIZE_MAX;
+    if (!record->is_borrowed) { /* it did not fit the room that was there */
+        if (!make_room(session, record->size)) {
             return session_fill(session, "output");
         }
-    }
-    else {
+        if (record->size > session->capacity) {
+            bool done = write_all(session, record->data, record->size);
+            set_committed(session);
+            return done ? 0 : session_fill(session, "output");
+        }
         memcpy(session->data + session->used, record->data, record->size);
-        session->last_start = session->used;
-        session->last_frame = session->used + frame;
-        session->used += record->size;
     }
+    session->last_start = session->used;
+    session->last_frame = session->used + session->frame_at;
+    session->used += record->size;
     set_committed(session);
     return 0;
 }
 
+/* A record is built where it will stand, if there is room for one of ordinary size. */
 static Buffer *start_record(Session *session)
 {
-    session->record.size = 0;
+    Buffer *record = &session->record;
+    if (!record->is_borrowed) {
+        free(record->data);
+    }
+    if (session->capacity - session->used < ORDINARY_RECORD && !make_room(session, ORDINARY_RECORD)) {
+        *record = (Buffer){.failed = true}; /* which `commit` reports */
+        return record;
+    }
+    *record = (Buffer){
+        .data = session->data + session->used,
+        .capacity = session->capacity - session->used,
+        .is_borrowed = true,
+    };
+    session->frame_at = 0;
     session->fresh_count = 0;
     session->fresh_file = NULL;
     session->fresh_start = false;
-    return &session->record;
+    return record;
 }
 
 /* ---- traces -------------------------------------------------------------------------------------- */
@@ -112,7 +128,7 @@ static int put_opening(Session *session)
         return 0;
     }
     put_bytes(start_record(session), PyBytes_AS_STRING(session->opening), (size_t)PyBytes_GET_SIZE(session->opening));
-    return commit(session, 0);
+    return commit(session);
 }
 
 int stream_open(Session *session)
@@ -162,7 +178,7 @@ int stream_begin(Session *session)
         return 0;
     }
     put_char(start_record(session), RECORD_TRACE);
-    return commit(session, 0);
+    return commit(session);
 }
 
 int stream_end(Session *session, Outcome outcome, const char *detail)
@@ -179,7 +195,7 @@ int stream_end(Session *session, Outcome outcome, const char *detail)
         put_text(record, detail, strlen(detail));
         put_int(record, (uint64_t)session->threads);
     }
-    return commit(session, 0);
+    return commit(session);
 }
 
 /* ---- frames -------------------------------------------------------------------------------------- */
@@ -232,59 +248,70 @@ static void put_file(Session *session, File *file)
     put_text(record, session->scratch.data, session->scratch.size);
 }
 
-static void put_binary_frame(Session *session, Activation *activation, Event event, int flags, int line, const Buffer *value)
+/* The head of a frame of the binary form. */
+static void put_head(Session *session, Activation *activation, Event event, int flags, int line)
 {
     Buffer *record = &session->record;
     put_char(record, (char)(RECORD_FRAME | (int)event | flags));
-    if (event == EVENT_CALL) {
-        put_int(record, (uint64_t)activation->code->file->number);
-        put_int(record, (uint64_t)activation->code->function->number);
-        put_int(record, (uint64_t)line);
-    }
-    else {
+    if (event != EVENT_CALL) {
         put_signed(record, line - activation->line);
+        return;
     }
+    put_int(record, (uint64_t)activation->code->file->number);
+    put_int(record, (uint64_t)activation->code->function->number);
+    put_int(record, (uint64_t)line);
+}
+
+static size_t put_binary_frame(Session *session, Activation *activation, Event event, int flags, int line,
+                               const Buffer *value)
+{
+    if (event == EVENT_CALL) {
+        put_file(session, activation->code->file);
+        session->frame_at = session->record.size;
+        number_name(session, activation->code->function);
+    }
+    put_head(session, activation, event, flags, line);
+    if (value == NULL) {
+        return state_write(session, activation);
+    }
+    put_text(&session->record, value->data, value->size);
+    return 0;
+}
+
+static size_t put_wire_frame(Session *session, Activation *activation, Event event, int line, const Buffer *value)
+{
+    Buffer *record = &session->record;
+    size_t characters = 0;
+    if (session->is_at_start) {
+        put_context(session, activation->code->file, line);
+        session->is_at_start = false;
+        session->fresh_start = true;
+    }
+    wire_put_event(record, event);
+    if (value == NULL) {
+        characters = state_write(session, activation);
+    }
+    const Line *source = file_line(activation->code->file, line);
+    wire_put_action(record, (Text){source->text, source->size});
     if (value != NULL) {
-        put_text(record, value->data, value->size);
+        wire_put_value(record, (Text){value->data, value->size});
     }
-    else {
-        put_bytes(record, session->scratch.data, session->scratch.size);
-        put_bytes(record, session->edits.data, session->edits.size);
-    }
+    wire_end_frame(record);
+    return characters;
 }
 
 int stream_frame(Session *session, Activation *activation, Event event, int flags, int line, const Buffer *value,
                  size_t characters)
 {
-    File *file = activation->code->file;
-    const Line *source = file_line(file, line);
     start_record(session);
-    if (!session->is_wire && event == EVENT_CALL) {
-        put_file(session, file);
-        number_name(session, activation->code->function);
-    }
-    if (value == NULL) {
-        characters = state_write(session, activation);
-    }
-    size_t frame = session->record.size;
-    if (!session->is_wire) {
-        put_binary_frame(session, activation, event, flags, line, value);
-    }
-    else {
-        if (session->is_at_start) {
-            put_context(session, file, line);
-            session->is_at_start = false;
-            session->fresh_start = true;
-        }
-        const Buffer *content = value != NULL ? value : &session->edits;
-        wire_put_frame(&session->record, event, (Text){source->text, source->size}, (Text){content->data, content->size});
-    }
+    characters += session->is_wire ? put_wire_frame(session, activation, event, line, value)
+                                   : put_binary_frame(session, activation, event, flags, line, value);
     activation->line = line;
-    session->last_characters = characters + source->characters;
+    session->last_characters = characters + file_line(activation->code->file, line)->characters;
     session->frames++;
     session->events++;
     session->characters += (long long)session->last_characters;
-    return commit(session, frame);
+    return commit(session);
 }
 
 void stream_mark_unwind(Session *session)
@@ -350,7 +377,7 @@ int stream_release(Session *session, Activation *activation)
     session->frames++;
     session->events++;
     session->characters += (long long)activation->held_characters;
-    if (commit(session, 0) < 0) {
+    if (commit(session) < 0) {
         return -1;
     }
     int result = stream_frame(session, activation, EVENT_EXCEPTION, 0, activation->raised_line, &activation->raised,
@@ -379,6 +406,9 @@ int stream_close(Session *session)
 
 void stream_clear(Session *session)
 {
+    if (!session->record.is_borrowed) {
+        free(session->record.data);
+    }
     if (session->is_mapped) {
         munmap(session->tail, TAIL_BYTES);
     }
@@ -387,13 +417,11 @@ void stream_clear(Session *session)
     }
     session->tail = session->data = NULL;
     session->is_mapped = false;
-    free(session->record.data);
     free(session->scratch.data);
-    free(session->edits.data);
     free(session->value.data);
     free(session->gone);
     free(session->fresh);
-    session->record = session->scratch = session->edits = session->value = (Buffer){0};
+    session->record = session->scratch = session->value = (Buffer){0};
     session->gone = NULL;
     session->fresh = NULL;
 }

@@ -7,10 +7,14 @@ bool buffer_grow(Buffer *buffer, size_t more)
     while (capacity < wanted) {
         capacity *= 2;
     }
-    char *data = realloc(buffer->data, capacity);
+    char *data = realloc(buffer->is_borrowed ? NULL : buffer->data, capacity);
     if (data == NULL) {
         buffer->failed = true;
         return false;
+    }
+    if (buffer->is_borrowed) {
+        memcpy(data, buffer->data, buffer->size);
+        buffer->is_borrowed = false;
     }
     buffer->data = data;
     buffer->capacity = capacity;

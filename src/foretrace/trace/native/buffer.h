@@ -10,7 +10,8 @@
 typedef struct {
     char *data;
     size_t size, capacity;
-    bool failed; /* there was no memory: what was written since is lost */
+    bool failed;      /* there was no memory: what was written since is lost */
+    bool is_borrowed; /* `data` is part of other memory; to grow is to move elsewhere */
 } Buffer;
 
 bool buffer_grow(Buffer *buffer, size_t more);

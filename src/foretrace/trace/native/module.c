@@ -164,7 +164,7 @@ static PyObject *read_frames(PyObject *Py_UNUSED(module), PyObject *args)
 /* ---- text ---------------------------------------------------------------------------------------- */
 
 typedef struct {
-    Buffer out, locals;
+    Buffer out;
     bool is_at_start;
 } WireWriting;
 
@@ -220,23 +220,27 @@ static bool check_memory(const Buffer *buffer)
 static bool wire_frame(Reader *reader, const ReadFrame *frame)
 {
     WireWriting *writing = reader->state;
-    Text content = frame->value;
+    Buffer *out = &writing->out;
+    bool has_value = frame->event == EVENT_RETURN || frame->event == EVENT_EXCEPTION;
     if (writing->is_at_start) {
-        wire_put_context(&writing->out, reader->files[frame->file].source, (int)frame->line);
+        wire_put_context(out, reader->files[frame->file].source, (int)frame->line);
         writing->is_at_start = false;
     }
-    if (frame->event == EVENT_CALL || frame->event == EVENT_LINE) {
+    wire_put_event(out, frame->event);
+    if (!has_value) {
         OpenScope *scope = frame->scope;
         for (int i = 0; scope->is_reset && i < scope->count; i++) {
             scope->locals[i].changed = true;
         }
         scope->is_reset = false;
-        writing->locals.size = 0;
-        put_locals(&writing->locals, reader, scope, true);
-        content = (Text){writing->locals.data, writing->locals.size};
+        put_locals(out, reader, scope, true);
     }
-    wire_put_frame(&writing->out, frame->event, frame->source, content);
-    return check_memory(&writing->out) && check_memory(&writing->locals);
+    wire_put_action(out, frame->source);
+    if (has_value) {
+        wire_put_value(out, frame->value);
+    }
+    wire_end_frame(out);
+    return check_memory(out);
 }
 
 static bool wire_end(Reader *reader, int outcome, Text detail, uint64_t threads)
@@ -267,7 +271,6 @@ static PyObject *read_wire(PyObject *Py_UNUSED(module), PyObject *args)
     reader_free(&reader);
     PyBuffer_Release(&data);
     free(writing.out.data);
-    free(writing.locals.data);
     return text;
 }
 

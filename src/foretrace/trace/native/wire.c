@@ -43,21 +43,27 @@ void wire_put_context(Buffer *out, Text source, int entry)
     free(marked.data);
 }
 
-void wire_put_frame(Buffer *out, Event event, Text source, Text content)
+void wire_put_event(Buffer *out, Event event)
 {
-    static const char *const tokens[] = {"<|call_sep|>", "<|line_sep|>", "<|return_sep|>", "<|exception_sep|>"};
-    bool has_value = event == EVENT_RETURN || event == EVENT_EXCEPTION;
-    put_bytes(out, tokens[event], strlen(tokens[event]));
-    if (!has_value) {
-        put_bytes(out, content.data, content.size);
-    }
+    static const Text tokens[] = {{"<|call_sep|>", 12}, {"<|line_sep|>", 12}, {"<|return_sep|>", 14}, {"<|exception_sep|>", 17}};
+    put_bytes(out, tokens[event].data, tokens[event].size);
+}
+
+void wire_put_action(Buffer *out, Text source)
+{
     PUT_LITERAL(out, "<|action_sep|>");
     put_protected(out, source.data, source.size);
     put_char(out, '\n');
-    if (has_value) {
-        PUT_LITERAL(out, "<|arg_sep|>\"");
-        put_json(out, content.data, content.size);
-        put_char(out, '"');
-    }
+}
+
+void wire_put_value(Buffer *out, Text value)
+{
+    PUT_LITERAL(out, "<|arg_sep|>\"");
+    put_json(out, value.data, value.size);
+    put_char(out, '"');
+}
+
+void wire_end_frame(Buffer *out)
+{
     PUT_LITERAL(out, "<|frame_sep|>");
 }

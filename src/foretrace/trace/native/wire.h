@@ -15,8 +15,11 @@ typedef struct {
 /* What a model is given before the first frame: the source, its entry line (from 1) marked. */
 void wire_put_context(Buffer *out, Text source, int entry);
 
-/* A frame: `content` is the locals as JSON, or the value as plain text, by the event. */
-void wire_put_frame(Buffer *out, Event event, Text source, Text content);
+/* A frame is an event; for a call or a line the locals as JSON; the source line; else a value; and its end. */
+void wire_put_event(Buffer *out, Event event);
+void wire_put_action(Buffer *out, Text source);
+void wire_put_value(Buffer *out, Text value);
+void wire_end_frame(Buffer *out);
 
 #define WIRE_END "<|end_of_text|>"
 
