@@ -84,7 +84,8 @@ class ReferenceRecorder:
         """Makes a recorder.
 
         Args:
-            lines_of: the source lines of a file name that is in scope, `None` for others; asked once a name.
+            lines_of: the source lines of a file name that is in scope, all with a newline (`linecache`) or all without
+                (`split`); `None` for others. Asked once a name.
             many: every outermost call is a trace; otherwise the first one is, and nothing is recorded after it.
             depth: calls more than that many levels below the entry are not recorded; 0: all are.
             step_in: probability that a call below the entry is recorded (CWM report, section 2.2).
@@ -327,7 +328,10 @@ class ReferenceRecorder:
 
     def _lines(self, name: str) -> list[str] | None:
         if name not in self._files:
-            self._files[name] = self._lines_of(name)
+            lines = self._lines_of(name)
+            if lines and lines[-1].endswith("\n"):
+                lines = "".join(lines).split("\n")
+            self._files[name] = lines
         return self._files[name]
 
     def _locals(self, activation: _Activation) -> dict[str, str]:

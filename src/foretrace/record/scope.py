@@ -42,15 +42,15 @@ class Scope:
 
     def reader(self) -> Callable[[str], list[str] | None]:
         """What gives the source lines of a file in scope, and `None` for one that is not or has no source."""
-        includes, excludes = _matcher(self.include), _matcher(self.exclude)
+        includes = _matcher(self.include) if self.include else _is_own
+        excludes = _matcher(self.exclude) if self.exclude else None
         getlines = linecache.getlines
 
         def lines_of(filename: str) -> list[str] | None:
             path = filename if filename.startswith("<") else os.path.abspath(filename)
-            if excludes(path) or not (includes(path) if self.include else _is_own(path)):
+            if not includes(path) or (excludes is not None and excludes(path)):
                 return None
-            lines = getlines(filename)
-            return "".join(lines).split("\n") if lines else None
+            return getlines(filename) or None
 
         return lines_of
 

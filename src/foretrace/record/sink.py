@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _HEAD = struct.Struct("=Q")
-TAIL_BYTES = _HEAD.size + (256 << 10)
+TAIL_BYTES = _HEAD.size + (64 << 10)
 
 
 def merge(output: BinaryIO, tail: BinaryIO) -> bytes:

@@ -106,6 +106,12 @@ Name *intern_name(Session *session, PyObject *text)
     return name;
 }
 
+static bool ends_with_newline(PyObject *line)
+{
+    Py_ssize_t length = PyUnicode_Check(line) ? PyUnicode_GET_LENGTH(line) : 0;
+    return length > 0 && PyUnicode_READ_CHAR(line, length - 1) == '\n';
+}
+
 static File *file_of(Session *session, PyObject *path)
 {
     PyObject *known = PyDict_GetItemWithError(session->files, path);
@@ -127,6 +133,8 @@ static File *file_of(Session *session, PyObject *path)
     if (PyList_Check(source)) {
         file->source = source;
         file->line_count = PyList_GET_SIZE(source);
+        PyObject *last = file->line_count ? PyList_GET_ITEM(source, file->line_count - 1) : NULL;
+        file->line_count += last != NULL && ends_with_newline(last);
     }
     else {
         Py_DECREF(source);
@@ -135,39 +143,35 @@ static File *file_of(Session *session, PyObject *path)
     return file;
 }
 
-const Line *file_line(File *file, int number)
+Line file_line(const File *file, int number)
 {
-    static const Line none = {.text = ""};
-    if (number <= 0 || number > file->line_count) {
-        return &none;
+    Line line = {.text = ""};
+    PyObject *text = number > 0 && number <= PyList_GET_SIZE(file->source) ? PyList_GET_ITEM(file->source, number - 1) : NULL;
+    if (text == NULL || !PyUnicode_Check(text)) {
+        return line;
     }
-    if (file->lines == NULL && (file->lines = calloc((size_t)file->line_count, sizeof *file->lines)) == NULL) {
-        return &none;
-    }
-    Line *line = &file->lines[number - 1];
-    PyObject *text = PyList_GET_ITEM(file->source, number - 1);
-    if (line->text != NULL || !PyUnicode_Check(text)) {
-        return line->text != NULL ? line : &none;
-    }
+    uint32_t newline = ends_with_newline(text);
+    line.characters = (uint32_t)PyUnicode_GET_LENGTH(text) - newline;
     if (PyUnicode_IS_ASCII(text)) {
-        line->text = PyUnicode_DATA(text);
-        line->size = (uint32_t)PyUnicode_GET_LENGTH(text);
+        line.text = PyUnicode_DATA(text);
+        line.size = line.characters;
+        return line;
     }
-    else if ((line->owned = utf8_copy(text, &line->size)) == NULL) {
+    Py_ssize_t size;
+    const char *bytes = PyUnicode_AsUTF8AndSize(text, &size);
+    if (bytes == NULL) { /* a lone surrogate, which no source that compiles has */
         PyErr_Clear();
-        return &none;
+        return line;
     }
-    else {
-        line->text = line->owned;
-    }
-    line->characters = (uint32_t)PyUnicode_GET_LENGTH(text);
+    line.text = bytes;
+    line.size = (uint32_t)size - newline;
     return line;
 }
 
-static size_t indent_of(const Line *line)
+static size_t indent_of(Line line)
 {
     size_t at = 0;
-    while (at < line->size && (line->text[at] == ' ' || line->text[at] == '\t' || line->text[at] == '\f')) {
+    while (at < line.size && (line.text[at] == ' ' || line.text[at] == '\t' || line.text[at] == '\f')) {
         at++;
     }
     return at;
@@ -188,17 +192,17 @@ static bool is_definition(const char *text, size_t size)
            (size > 5 && memcmp(text, "class", 5) == 0 && memchr(" \t(", text[5], 3) != NULL);
 }
 
-int file_def_line(File *file, int number)
+int file_def_line(const File *file, int number)
 {
-    const Line *first = file_line(file, number);
+    Line first = file_line(file, number);
     size_t indent = indent_of(first);
-    if (indent == first->size || first->text[indent] != '@') {
+    if (indent == first.size || first.text[indent] != '@') {
         return number;
     }
     for (int next = number + 1; next <= (int)file->line_count; next++) {
-        const Line *line = file_line(file, next);
-        if (line->size > indent && memcmp(line->text, first->text, indent) == 0 &&
-            is_definition(line->text + indent, line->size - indent)) {
+        Line line = file_line(file, next);
+        if (line.size > indent && memcmp(line.text, first.text, indent) == 0 &&
+            is_definition(line.text + indent, line.size - indent)) {
             return next;
         }
     }
@@ -309,10 +313,6 @@ void code_clear(Session *session)
     }
     for (int i = 0; i < session->file_list_count; i++) {
         File *file = session->file_list[i];
-        for (Py_ssize_t j = 0; file->lines != NULL && j < file->line_count; j++) {
-            free(file->lines[j].owned);
-        }
-        free(file->lines);
         Py_XDECREF(file->path);
         Py_XDECREF(file->source);
         free(file);

@@ -12,7 +12,7 @@ typedef struct {
 
 #define MAX_SHARED 30 /* SHARED_KEYS_MAX_SIZE */
 
-static bool walk(Walk *w, PyObject *value);
+static bool walk_compound(Walk *w, PyObject *value);
 
 /* Folds two words into the state: the two halves of a 64 x 64 bit product (wyhash's mixing function). */
 static inline void mix(Walk *w, uint64_t what, uint64_t word)
@@ -22,7 +22,7 @@ static inline void mix(Walk *w, uint64_t what, uint64_t word)
 }
 
 /* Words that stand for no kind. */
-enum { MARK_NAME = 64, MARK_CONSTANT, MARK_CYCLE, MARK_DEPTH, MARK_NUMBER, MARK_TYPE, MARK_COUNT };
+enum { MARK_NAME = 64, MARK_CONSTANT, MARK_CYCLE, MARK_DEPTH, MARK_NUMBER, MARK_TYPE };
 
 static inline bool mix_string(Walk *w, uint64_t what, PyObject *text)
 {
@@ -45,12 +45,45 @@ static inline bool mix_integer(Walk *w, PyObject *value)
     return !overflow;
 }
 
-static bool mix_type_name(Walk *w, PyTypeObject *type)
+/* A value; false if it has no fingerprint. */
+static inline bool walk(Walk *w, PyObject *value)
 {
-    if (type->tp_flags & Py_TPFLAGS_HEAPTYPE) {
-        return mix_string(w, MARK_TYPE, ((PyHeapTypeObject *)type)->ht_name);
+    PyTypeObject *type = Py_TYPE(value);
+    if (++w->parts > MAX_PARTS) {
+        return false;
     }
-    mix(w, MARK_TYPE, (uint64_t)(uintptr_t)type);
+    if (type == &PyLong_Type) {
+        return mix_integer(w, value);
+    }
+    if (type == &PyUnicode_Type) {
+        return mix_string(w, KIND_STRING, value);
+    }
+    if (value == Py_None || type == &PyBool_Type) {
+        mix(w, MARK_CONSTANT, value == Py_None ? 3 : value == Py_True ? 4 : 5);
+        return true;
+    }
+    if (type == &PyFloat_Type) {
+        uint64_t bits;
+        double number = PyFloat_AS_DOUBLE(value);
+        memcpy(&bits, &number, sizeof bits);
+        mix(w, KIND_FLOAT, bits);
+        return true;
+    }
+    return walk_compound(w, value);
+}
+
+static inline bool mix_type_name(Walk *w, uint64_t what, PyTypeObject *type)
+{
+    if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
+        mix(w, what, (uint64_t)(uintptr_t)type);
+        return true;
+    }
+    PyObject *name = ((PyHeapTypeObject *)type)->ht_name;
+    Py_hash_t hash = ((PyASCIIObject *)name)->hash;
+    if (hash == -1 && (hash = PyUnicode_Type.tp_hash(name)) == -1) {
+        return false;
+    }
+    mix(w, what, (uint64_t)hash);
     return true;
 }
 
@@ -135,7 +168,7 @@ static bool walk_slots(Walk *w, PyObject *value, const TypeInfo *info)
 }
 
 /* Values whose names the class shares: a name's place in the class never changes, so the places stand for the names. */
-static bool walk_shared(Walk *w, const Attributes *found)
+static bool walk_shared(Walk *w, const Attributes *found, uint64_t number)
 {
     PyObject *name, *items[MAX_SHARED];
     uint64_t places = 0;
@@ -144,7 +177,7 @@ static bool walk_shared(Walk *w, const Attributes *found)
         items[i] = attributes_get(found, i, &name, &place);
         places = places * 31 + (uint64_t)place + 1;
     }
-    mix(w, MARK_COUNT + ((uint64_t)found->count << 8), places);
+    mix(w, MARK_NUMBER + ((uint64_t)found->count << 8) + (number << 16), places);
     for (Py_ssize_t i = 0; i < found->count; i++) {
         if (items[i] == NULL) {
             mix(w, MARK_NAME, 0);
@@ -163,27 +196,24 @@ static bool walk_object(Walk *w, PyObject *value, const TypeInfo *info)
     if (kind == KIND_OBJECT && (w->in_set || info->content != KIND_OBJECT)) {
         return false;
     }
-    mix(w, kind, info->version);
-    if (info->version == 0 || !mix_type_name(w, Py_TYPE(value))) {
+    uint64_t number = kind == KIND_OBJECT ? render_number(w->renderer, value) : 0;
+    if (info->version == 0 || !mix_type_name(w, (uint64_t)kind << 40 ^ info->version, Py_TYPE(value))) {
         return false;
-    }
-    if (kind == KIND_OBJECT) {
-        mix(w, MARK_NUMBER, render_number(w->renderer, value));
     }
     if (info->slot_count && !walk_slots(w, value, info)) {
         return false;
     }
     Attributes found;
-    if (!has_dict) {
-        return true;
+    if (has_dict) {
+        attributes_find(value, &found);
+        if (found.values != NULL) {
+            return found.count <= MAX_SHARED && walk_shared(w, &found, number);
+        }
     }
-    attributes_find(value, &found);
-    if (found.values != NULL) {
-        return found.count <= MAX_SHARED && walk_shared(w, &found);
-    }
+    mix(w, MARK_NUMBER, number);
     PyObject *name, *item;
     Py_ssize_t at = 0, shown = 0;
-    if (found.dict == NULL || !PyDict_CheckExact(found.dict)) {
+    if (!has_dict || found.dict == NULL || !PyDict_CheckExact(found.dict)) {
         return true;
     }
     while (PyDict_Next(found.dict, &at, &name, &item)) {
@@ -247,34 +277,14 @@ static inline bool walk_container(Walk *w, PyObject *value, Kind kind)
     }
     if ((kind == KIND_OBJECT || kind == KIND_DATACLASS) && !w->in_set) {
         mix(w, MARK_NUMBER, render_number(w->renderer, value));
-        return mix_type_name(w, Py_TYPE(value));
+        return mix_type_name(w, MARK_TYPE, Py_TYPE(value));
     }
     return false;
 }
 
-static bool walk(Walk *w, PyObject *value)
+static bool walk_compound(Walk *w, PyObject *value)
 {
     PyTypeObject *type = Py_TYPE(value);
-    if (++w->parts > MAX_PARTS) {
-        return false;
-    }
-    if (type == &PyLong_Type) {
-        return mix_integer(w, value);
-    }
-    if (type == &PyUnicode_Type) {
-        return mix_string(w, KIND_STRING, value);
-    }
-    if (value == Py_None || type == &PyBool_Type) {
-        mix(w, MARK_CONSTANT, value == Py_None ? 3 : value == Py_True ? 4 : 5);
-        return true;
-    }
-    if (type == &PyFloat_Type) {
-        uint64_t bits;
-        double number = PyFloat_AS_DOUBLE(value);
-        memcpy(&bits, &number, sizeof bits);
-        mix(w, KIND_FLOAT, bits);
-        return true;
-    }
     if (type == &PyTuple_Type) {
         return walk_container(w, value, KIND_TUPLE);
     }

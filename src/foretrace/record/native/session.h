@@ -15,7 +15,7 @@ enum { FLAG_UNWIND = 4, FLAG_SUSPENDED = 8, FLAG_RESUMED = 16 };
 
 #define MAX_NUMBERED (1 << 16) /* trace/binary.py's */
 #define TAIL_HEAD 8            /* record/sink.py's */
-#define TAIL_BYTES (TAIL_HEAD + (256 << 10))
+#define TAIL_BYTES (TAIL_HEAD + (64 << 10))
 
 /* A string of the stream: the name of a function or a variable. */
 typedef struct {
@@ -27,16 +27,15 @@ typedef struct {
     uint32_t tables;
 } Name;
 
+/* A line of source, without its newline. */
 typedef struct {
-    const char *text; /* UTF-8; NULL if it was not asked for yet */
-    char *owned;
+    const char *text; /* UTF-8, which a Python string keeps */
     uint32_t size, characters;
 } Line;
 
 typedef struct {
     PyObject *path, *source; /* a list of lines; NULL if the file is not in scope */
-    Line *lines;
-    Py_ssize_t line_count;
+    Py_ssize_t line_count; /* one more than the list has if its last line ends with a newline */
     int64_t number;
     uint32_t tables;
 } File;
@@ -156,10 +155,10 @@ int code_init(void);
 CodeInfo *code_info(Session *session, PyCodeObject *code);
 int code_line(CodeInfo *info, PyCodeObject *code, int offset);
 /* The line of the `def` of a scope that starts at `line`, which may be that of a decorator. */
-int file_def_line(File *file, int line);
+int file_def_line(const File *file, int line);
 /* The instruction at `offset`, as the compiler wrote it. */
 int code_opcode(CodeInfo *info, PyCodeObject *code, int offset);
-const Line *file_line(File *file, int line);
+Line file_line(const File *file, int line);
 /* The name of a variable, NULL if there is no memory. */
 Name *intern_name(Session *session, PyObject *text);
 void code_clear(Session *session);

@@ -204,11 +204,11 @@ int stream_end(Session *session, Outcome outcome, const char *detail)
 static void put_source(Buffer *out, File *file)
 {
     for (int i = 1; i <= (int)file->line_count; i++) {
-        const Line *line = file_line(file, i);
+        Line line = file_line(file, i);
         if (i > 1) {
             put_char(out, '\n');
         }
-        put_bytes(out, line->text, line->size);
+        put_bytes(out, line.text, line.size);
     }
 }
 
@@ -291,8 +291,8 @@ static size_t put_wire_frame(Session *session, Activation *activation, Event eve
     if (value == NULL) {
         characters = state_write(session, activation);
     }
-    const Line *source = file_line(activation->code->file, line);
-    wire_put_action(record, (Text){source->text, source->size});
+    Line source = file_line(activation->code->file, line);
+    wire_put_action(record, (Text){source.text, source.size});
     if (value != NULL) {
         wire_put_value(record, (Text){value->data, value->size});
     }
@@ -307,7 +307,7 @@ int stream_frame(Session *session, Activation *activation, Event event, int flag
     characters += session->is_wire ? put_wire_frame(session, activation, event, line, value)
                                    : put_binary_frame(session, activation, event, flags, line, value);
     activation->line = line;
-    session->last_characters = characters + file_line(activation->code->file, line)->characters;
+    session->last_characters = characters + file_line(activation->code->file, line).characters;
     session->frames++;
     session->events++;
     session->characters += (long long)session->last_characters;
