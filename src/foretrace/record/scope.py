@@ -63,11 +63,15 @@ def _is_own(path: str) -> bool:
 def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
     """Whether a path is one of `patterns`, or in a folder that is."""
     whole = [p if p.startswith(("<", "*")) else os.path.abspath(p) for p in patterns]
-    plain = frozenset(whole)
-    folders = tuple(p.rstrip(os.sep) + os.sep for p in whole if not p.startswith("<"))
-    wild = "|".join(fnmatch.translate(p) for p in whole if any(c in p for c in "*?["))
-    matches = re.compile(wild).match if wild else lambda _: None
-    return lambda path: path in plain or path.startswith(folders) or matches(path) is not None
+    wild = [p for p in whole if any(c in p for c in "*?[")]
+    starts = [p[:-1] for p in wild if p.endswith("*") and not any(c in p[:-1] for c in "*?[")]
+    starts += [p.rstrip(os.sep) + os.sep for p in whole if not p.startswith("<")]
+    other = [p for p in wild if p[:-1] not in starts]
+    plain, prefixes = frozenset(whole), tuple(starts)
+    if not other:
+        return lambda path: path.startswith(prefixes) or path in plain
+    matches = re.compile("|".join(map(fnmatch.translate, other))).match
+    return lambda path: path.startswith(prefixes) or path in plain or matches(path) is not None
 
 
 class Sampler:

@@ -27,7 +27,7 @@ open scopes below its own. The recorder in C writes and reads the same (`record/
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 
 from foretrace.errors import FormatError
 from foretrace.trace.types import Event, Frame, Header, Limits, Outcome, Trace
@@ -51,7 +51,7 @@ _SHARED = ("kind", "model", "python", "hash_seed")
 
 def header_record(header: Header) -> bytes:
     """The record that opens a stream. An `entry` that is not empty names the entry of every trace of the stream."""
-    limits = asdict(header.limits) if header.limits else None
+    limits = {f.name: getattr(header.limits, f.name) for f in fields(header.limits)} if header.limits else None
     shared = {name: getattr(header, name) for name in _SHARED} | {"limits": limits}
     if header.entry:
         shared["entry"] = header.entry

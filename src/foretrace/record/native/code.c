@@ -304,6 +304,28 @@ int code_opcode(CodeInfo *info, PyCodeObject *code, int offset)
     return offset >= 0 && offset < PyBytes_GET_SIZE(info->opcodes) ? (unsigned char)PyBytes_AS_STRING(info->opcodes)[offset] : 0;
 }
 
+void code_find_quiet(CodeInfo *info, PyCodeObject *code, int offset, Quiet *quiet)
+{
+    int unit = (int)sizeof(_Py_CODEUNIT), second = offset + unit;
+    quiet->is_entered = false;
+    quiet->next = quiet->target = quiet->returned = -1;
+    if (second >= (int)_PyCode_NBYTES(code)) {
+        return;
+    }
+    int opcode = raw_opcode(code, second);
+    bool jumps = jumps_on_none(opcode);
+    if ((!jumps && !returns_value(opcode)) || code_opcode(info, code, offset) != LOAD_FAST) {
+        return;
+    }
+    if (jumps) {
+        quiet->next = second + (1 + JUMP_CACHES) * unit;
+        quiet->target = quiet->next + raw_argument(code, second) * unit;
+    }
+    else {
+        quiet->returned = raw_argument(code, offset);
+    }
+}
+
 void code_clear(Session *session)
 {
     for (int i = 0; i < session->name_list_count; i++) {

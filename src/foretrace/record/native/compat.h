@@ -42,6 +42,47 @@ static inline int frame_offset(InterpreterFrame *frame)
     return _PyInterpreterFrame_LASTI(frame) * (int)sizeof(_Py_CODEUNIT);
 }
 
+/* The instruction at an offset as it stands: it may be instrumented or specialised. */
+static inline int raw_opcode(PyCodeObject *code, int offset)
+{
+#if HAS_MONITORING
+    return _PyCode_CODE(code)[offset / (int)sizeof(_Py_CODEUNIT)].op.code;
+#else
+    return _Py_OPCODE(_PyCode_CODE(code)[offset / (int)sizeof(_Py_CODEUNIT)]);
+#endif
+}
+
+static inline int raw_argument(PyCodeObject *code, int offset)
+{
+#if HAS_MONITORING
+    return _PyCode_CODE(code)[offset / (int)sizeof(_Py_CODEUNIT)].op.arg;
+#else
+    return _Py_OPARG(_PyCode_CODE(code)[offset / (int)sizeof(_Py_CODEUNIT)]);
+#endif
+}
+
+/* Whether an instruction jumps forward if what is on the stack is None, or is not: it runs no code of the program. */
+static inline int jumps_on_none(int opcode)
+{
+#if HAS_MONITORING
+    return opcode == POP_JUMP_IF_NONE || opcode == POP_JUMP_IF_NOT_NONE || opcode == INSTRUMENTED_POP_JUMP_IF_NONE ||
+           opcode == INSTRUMENTED_POP_JUMP_IF_NOT_NONE;
+#else
+    return opcode == POP_JUMP_FORWARD_IF_NONE || opcode == POP_JUMP_FORWARD_IF_NOT_NONE;
+#endif
+}
+
+#define JUMP_CACHES (PY_VERSION_HEX >= 0x030D0000) /* code units behind such a jump that are no instruction */
+
+static inline int returns_value(int opcode)
+{
+#if HAS_MONITORING
+    return opcode == RETURN_VALUE || opcode == INSTRUMENTED_RETURN_VALUE;
+#else
+    return opcode == RETURN_VALUE;
+#endif
+}
+
 #if HAS_MONITORING
 /* The innermost Python frame of this thread. */
 static inline InterpreterFrame *current_frame(void)

@@ -210,6 +210,7 @@ int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offs
     line = line == info->first_line ? info->call_line : file_def_line(info->file, line);
     activation->is_resumed = is_resumed;
     activation->call_number = session->frames + 1;
+    activation->quiet = (Quiet){.number = session->frames + 1, .is_entered = !is_resumed && info->is_optimized, .returned = -1};
     return stream_frame(session, activation, EVENT_CALL, is_resumed ? FLAG_RESUMED : 0, line, NULL, 0);
 }
 
@@ -225,7 +226,7 @@ static inline Activation *recorded(Session *session, InterpreterFrame *frame, in
     return *result == 0 && !activation->is_hidden ? activation : NULL;
 }
 
-int on_line(Session *session, InterpreterFrame *frame, int line)
+int on_line(Session *session, InterpreterFrame *frame, int line, int offset)
 {
     int result;
     Activation *activation = recorded(session, frame, &result);
@@ -235,7 +236,14 @@ int on_line(Session *session, InterpreterFrame *frame, int line)
     if (activation->is_held && stream_release(session, activation) < 0) {
         return -1;
     }
-    return stream_frame(session, activation, EVENT_LINE, 0, line, NULL, 0);
+    Quiet *quiet = &activation->quiet;
+    bool is_quiet = quiet->number == session->frames && (quiet->is_entered || quiet->next == offset || quiet->target == offset);
+    if (activation->code->is_optimized) {
+        quiet->number = session->frames + 1;
+        code_find_quiet(activation->code, frame_code(frame), offset, quiet);
+    }
+    return is_quiet ? stream_quiet_line(session, activation, line)
+                    : stream_frame(session, activation, EVENT_LINE, 0, line, NULL, 0);
 }
 
 /* Renders an exception that may not be made yet: only its type and argument are there. */
@@ -306,6 +314,23 @@ int on_exception(Session *session, InterpreterFrame *frame, PyObject *type, PyOb
     return result;
 }
 
+/* Writes the text of a value that is returned into `session->value`; returns its characters. */
+static size_t put_value_text(Session *session, Activation *activation, PyObject *value)
+{
+    Buffer *text = &session->value;
+    const Quiet *quiet = &activation->quiet;
+    text->size = 0;
+    if (quiet->number == session->frames && quiet->returned >= 0 && quiet->returned < activation->slot_count) {
+        const Slot *slot = &activation->slots[quiet->returned];
+        if (slot->is_bound && slot->is_first) { /* the frame just written shows it as it would stand alone */
+            put_bytes(text, slot->text, slot->size);
+            return slot->characters;
+        }
+    }
+    render_begin(&session->renderer);
+    return render_remembered(&session->renderer, text, value);
+}
+
 static int on_value(Session *session, InterpreterFrame *frame, PyObject *value, int offset, bool is_suspended)
 {
     int result;
@@ -318,9 +343,7 @@ static int on_value(Session *session, InterpreterFrame *frame, PyObject *value, 
     }
     if (!activation->is_held) {
         Buffer *text = &session->value;
-        text->size = 0;
-        render_begin(&session->renderer);
-        size_t characters = render(&session->renderer, text, value);
+        size_t characters = put_value_text(session, activation, value);
         int line = code_line(activation->code, frame_code(frame), offset);
         result = stream_frame(session, activation, EVENT_RETURN, is_suspended ? FLAG_SUSPENDED : 0, line, text, characters);
     }

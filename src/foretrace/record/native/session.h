@@ -63,9 +63,18 @@ typedef struct {
     char *text;
     uint32_t size, capacity, characters;
     bool is_bound;
+    bool is_first; /* its text does not depend on what the frame shows before it */
     bool has_fingerprint;
     uint64_t fingerprint;
 } Slot;
+
+/* What is known of the next event of a scope if it is the next one of all: that nothing has changed until then. */
+typedef struct {
+    uint64_t number;  /* frames written when this was found out */
+    bool is_entered;  /* its call was the last event: any line is next */
+    int next, target; /* offsets of lines before which nothing changes; -1 if there are none */
+    int returned;     /* the variable that is returned next, -1 if none is */
+} Quiet;
 
 /* A running scope. */
 typedef struct {
@@ -76,6 +85,7 @@ typedef struct {
     bool is_reset;  /* wire: the next frame shows all locals */
     bool is_resumed;
     bool is_held;   /* what `held` has is not written: a generator is being closed */
+    Quiet quiet;
     uint64_t call_number, last_raised; /* counts of frames when its call, and its last exception, were written */
     PyObject *space; /* of a class body or a module: its names; owned */
     Slot *slots;
@@ -158,6 +168,8 @@ int code_line(CodeInfo *info, PyCodeObject *code, int offset);
 int file_def_line(const File *file, int line);
 /* The instruction at `offset`, as the compiler wrote it. */
 int code_opcode(CodeInfo *info, PyCodeObject *code, int offset);
+/* What cannot change until the next event, after a line whose first instruction is at `offset`. */
+void code_find_quiet(CodeInfo *info, PyCodeObject *code, int offset, Quiet *quiet);
 Line file_line(const File *file, int line);
 /* The name of a variable, NULL if there is no memory. */
 Name *intern_name(Session *session, PyObject *text);
@@ -169,6 +181,8 @@ int stream_begin(Session *session);
 /* Writes a frame; `value` is NULL for a call or a line. */
 int stream_frame(Session *session, Activation *activation, Event event, int flags, int line, const Buffer *value,
                  size_t characters);
+/* The frame of a line before which nothing has changed since the scope's last frame. */
+int stream_quiet_line(Session *session, Activation *activation, int line);
 int stream_end(Session *session, Outcome outcome, const char *detail);
 /* The last frame, an exception, has left its scope. */
 void stream_mark_unwind(Session *session);
@@ -187,14 +201,18 @@ static inline void number_name(Session *session, Name *name)
         number_name_now(session, name);
     }
 }
+/* Appends the text of a value, remembered if it was made before; returns its characters. */
+size_t render_remembered(Renderer *renderer, Buffer *out, PyObject *value);
 /* Writes the locals of a call or line frame; returns their characters. */
 size_t state_write(Session *session, Activation *activation);
+/* The same where nothing has changed. */
+size_t state_write_again(Session *session, Activation *activation);
 void slots_clear(Session *session, Activation *activation);
 void slots_free(Session *session, Activation *activation);
 
 /* ---- events.c: -1 with an exception if the program has to stop ---- */
 int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offset);
-int on_line(Session *session, InterpreterFrame *frame, int line);
+int on_line(Session *session, InterpreterFrame *frame, int line, int offset);
 int on_exception(Session *session, InterpreterFrame *frame, PyObject *type, PyObject *value, int offset);
 int on_return(Session *session, InterpreterFrame *frame, PyObject *value, int offset);
 int on_yield(Session *session, InterpreterFrame *frame, PyObject *value, int offset);

@@ -55,7 +55,7 @@ static int trace(PyObject *self, PyFrameObject *object, int what, PyObject *argu
     int offset = frame_offset(frame);
     switch (what) {
     case PyTrace_LINE:
-        return on_line(session, frame, object->f_lineno);
+        return on_line(session, frame, object->f_lineno, offset);
     case PyTrace_CALL: {
         int before = session->stack_size;
         int result = on_call(session, frame, is_resumption(frame), offset);
@@ -167,7 +167,7 @@ CALLBACK(monitor_line)
 {
     Session *session = SESSION;
     FIND_FRAME(session, arguments, frame);
-    return done(on_line(session, frame, (int)PyLong_AsLong(arguments[1])));
+    return done(on_line(session, frame, (int)PyLong_AsLong(arguments[1]), frame_offset(frame)));
 }
 
 /* A jump back to the line it comes from is that line again. */
@@ -182,7 +182,7 @@ CALLBACK(monitor_jump)
         PyErr_Clear();
         return Py_NewRef(disable);
     }
-    return done(on_line(session, frame, code_line(info, code, to)));
+    return done(on_line(session, frame, code_line(info, code, to), to));
 }
 
 CALLBACK(monitor_return)

@@ -54,6 +54,7 @@ static bool update_container(Session *session, Slot *slot, PyObject *value)
     Renderer *renderer = &session->renderer;
     Buffer *text = &session->scratch;
     uint64_t now;
+    slot->is_first = renderer->numbers_used == 0;
     bool has_fingerprint = fingerprint(renderer, value, &now);
     if (has_fingerprint && slot->is_bound && slot->has_fingerprint && slot->fingerprint == now) {
         return false;
@@ -78,6 +79,25 @@ static bool update_container(Session *session, Slot *slot, PyObject *value)
     return slot_store(session, slot, text->data, text->size, characters);
 }
 
+size_t render_remembered(Renderer *renderer, Buffer *out, PyObject *value)
+{
+    uint64_t now;
+    if (is_leaf(value) || !fingerprint(renderer, value, &now)) {
+        return render(renderer, out, value);
+    }
+    const CachedText *cached = fingerprint_text(renderer, now);
+    if (cached != NULL) {
+        put_bytes(out, cached->text, cached->size);
+        return cached->characters;
+    }
+    fingerprint_undo(renderer);
+    size_t start = out->size, characters = render(renderer, out, value);
+    if (!render_was_cut(renderer) && !out->failed) {
+        fingerprint_remember(renderer, now, out->data + start, out->size - start, characters);
+    }
+    return characters;
+}
+
 /* Brings a slot up to date with a value that it does not hold; whether its text is another now. */
 static bool slot_update(Session *session, Slot *slot, PyObject *value)
 {
@@ -88,6 +108,7 @@ static bool slot_update(Session *session, Slot *slot, PyObject *value)
         size_t characters = render(&session->renderer, &session->scratch, value);
         changed = slot_store(session, slot, session->scratch.data, session->scratch.size, characters);
         slot->has_fingerprint = false;
+        slot->is_first = true;
     }
     else {
         changed = update_container(session, slot, value);
@@ -491,6 +512,28 @@ size_t state_write(Session *session, Activation *activation)
     }
     else if (!session->record.failed) {
         put_counts(&w, session->frame_at + head);
+    }
+    activation->is_reset = false;
+    return w.characters;
+}
+
+size_t state_write_again(Session *session, Activation *activation)
+{
+    Writing w = {.session = session, .activation = activation};
+    put_char(&session->record, session->is_wire ? '{' : 0); /* no edits */
+    for (int i = 0; i < activation->slot_count; i++) {
+        const Slot *slot = &activation->slots[i];
+        if (!slot->is_bound) {
+            continue;
+        }
+        w.characters += slot->characters;
+        if (session->is_wire) {
+            write_shown(&w, activation->code->names[i], slot, activation->is_reset);
+            w.at++;
+        }
+    }
+    if (session->is_wire) {
+        put_char(&session->record, '}');
     }
     activation->is_reset = false;
     return w.characters;

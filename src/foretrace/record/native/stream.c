@@ -262,8 +262,13 @@ static void put_head(Session *session, Activation *activation, Event event, int 
     put_int(record, (uint64_t)line);
 }
 
+static inline size_t put_state(Session *session, Activation *activation, bool is_quiet)
+{
+    return is_quiet ? state_write_again(session, activation) : state_write(session, activation);
+}
+
 static size_t put_binary_frame(Session *session, Activation *activation, Event event, int flags, int line,
-                               const Buffer *value)
+                               const Buffer *value, bool is_quiet)
 {
     if (event == EVENT_CALL) {
         put_file(session, activation->code->file);
@@ -272,13 +277,14 @@ static size_t put_binary_frame(Session *session, Activation *activation, Event e
     }
     put_head(session, activation, event, flags, line);
     if (value == NULL) {
-        return state_write(session, activation);
+        return put_state(session, activation, is_quiet);
     }
     put_text(&session->record, value->data, value->size);
     return 0;
 }
 
-static size_t put_wire_frame(Session *session, Activation *activation, Event event, int line, const Buffer *value)
+static size_t put_wire_frame(Session *session, Activation *activation, Event event, int line, const Buffer *value,
+                             bool is_quiet)
 {
     Buffer *record = &session->record;
     size_t characters = 0;
@@ -289,7 +295,7 @@ static size_t put_wire_frame(Session *session, Activation *activation, Event eve
     }
     wire_put_event(record, event);
     if (value == NULL) {
-        characters = state_write(session, activation);
+        characters = put_state(session, activation, is_quiet);
     }
     Line source = file_line(activation->code->file, line);
     wire_put_action(record, (Text){source.text, source.size});
@@ -300,18 +306,29 @@ static size_t put_wire_frame(Session *session, Activation *activation, Event eve
     return characters;
 }
 
-int stream_frame(Session *session, Activation *activation, Event event, int flags, int line, const Buffer *value,
-                 size_t characters)
+static inline int write_frame(Session *session, Activation *activation, Event event, int flags, int line,
+                              const Buffer *value, size_t characters, bool is_quiet)
 {
     start_record(session);
-    characters += session->is_wire ? put_wire_frame(session, activation, event, line, value)
-                                   : put_binary_frame(session, activation, event, flags, line, value);
+    characters += session->is_wire ? put_wire_frame(session, activation, event, line, value, is_quiet)
+                                   : put_binary_frame(session, activation, event, flags, line, value, is_quiet);
     activation->line = line;
     session->last_characters = characters + file_line(activation->code->file, line).characters;
     session->frames++;
     session->events++;
     session->characters += (long long)session->last_characters;
     return commit(session);
+}
+
+int stream_frame(Session *session, Activation *activation, Event event, int flags, int line, const Buffer *value,
+                 size_t characters)
+{
+    return write_frame(session, activation, event, flags, line, value, characters, false);
+}
+
+int stream_quiet_line(Session *session, Activation *activation, int line)
+{
+    return write_frame(session, activation, EVENT_LINE, 0, line, NULL, 0, true);
 }
 
 void stream_mark_unwind(Session *session)
