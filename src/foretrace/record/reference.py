@@ -31,7 +31,7 @@ _CONSUMING = frozenset({"FOR_ITER", "SEND", "END_ASYNC_FOR"})
 """Instructions that take the end of an iterator for an end, not for an error."""
 _CACHE = 0
 _HIDDEN = ".0"
-_OPTIMIZED, _GENERATOR = 0x1, 0x20  # flags of a code object
+_OPTIMIZED, _GENERATOR, _SUSPENDABLE = 0x1, 0x20, 0x2A0  # flags of a code object
 
 
 class Writer(Protocol):
@@ -40,8 +40,11 @@ class Writer(Protocol):
     def begin(self) -> None:
         """A trace starts."""
 
-    def frame(self, frame: Frame, path: str, lines: list[str]) -> None:
-        """A frame of the file `path`, whose source is `lines`, is final."""
+    def frame(self, frame: Frame, path: str, lines: list[str], key: int = 0) -> None:
+        """A frame of the file `path`, whose source is `lines`, is final; `key` tells scopes that are suspended apart."""
+
+    def forget(self, key: int) -> None:
+        """A scope that was suspended cannot go on: `key` is another's now."""
 
     def end(self, outcome: Outcome, detail: str, threads: int) -> None:
         """The trace ends."""
@@ -108,7 +111,7 @@ class ReferenceRecorder:
         self._is_over = False
         self._frames = self._bytes = 0
         self._depth = self._deepest = -1
-        self._pending: tuple[Frame, str, list[str]] | None = None
+        self._pending: tuple[Frame, str, list[str], int] | None = None
 
     def start(self) -> None:
         """Starts recording on this thread."""
@@ -160,6 +163,7 @@ class ReferenceRecorder:
         code = frame.f_code
         if event != "call" or self._is_over or self._lines(code.co_filename) is None:
             return None
+        self._forget(frame)
         if self._stack and self._stack[-1].is_hidden:
             return None
         self.is_busy = True
@@ -167,6 +171,13 @@ class ReferenceRecorder:
             return self._call(_Activation(frame), code)
         finally:
             self.is_busy = False
+
+    def _forget(self, frame: types.FrameType) -> None:
+        """A scope that is entered for the first time is not the suspended one that was at its place."""
+        if frame.f_code.co_flags & _SUSPENDABLE and not _is_resumed(frame):
+            if self._pending and self._pending[3] == id(frame):
+                self._pending = (*self._pending[:3], 0)
+            self.writer.forget(id(frame))
 
     def _call(self, activation: _Activation, code: types.CodeType) -> Callable[..., Any] | None:
         if self._entry:
@@ -241,8 +252,8 @@ class ReferenceRecorder:
         else:
             outcome = Outcome.RAISED
             if self._pending and activation.last_raised == self._frames:
-                last, path, lines = self._pending
-                self._pending = replace(last, unwind=True), path, lines
+                last, *rest = self._pending
+                self._pending = (replace(last, unwind=True), *rest)
             else:  # raised again after a handler or a `finally` ran
                 self._emit(Event.EXCEPTION, frame, value=activation.raised, unwind=True)
         self._depth -= 1
@@ -262,7 +273,7 @@ class ReferenceRecorder:
             path = activation.frame.f_code.co_filename
             lines = self._lines(path) or []
             for frame in activation.held:
-                self._push(frame, path, lines)
+                self._push(frame, path, lines, id(activation.frame))
             activation.last_raised, activation.held = self._frames, []
 
     # -- traces --------------------------------------------------------------------------------------
@@ -308,11 +319,11 @@ class ReferenceRecorder:
     def _emit(self, event: Event, frame: types.FrameType, **content: Any) -> None:
         made = self._frame(event, frame, **content)
         path = frame.f_code.co_filename
-        self._push(made, path, self._lines(path) or [])
+        self._push(made, path, self._lines(path) or [], id(frame))
 
-    def _push(self, made: Frame, path: str, lines: list[str]) -> None:
+    def _push(self, made: Frame, path: str, lines: list[str], key: int) -> None:
         self.flush()  # what stands before is final now, an exception's `unwind` included
-        self._pending = made, path, lines
+        self._pending = made, path, lines, key
         self._frames += 1
         self.events += 1
         self._bytes += len(made.source) + len(made.value or "") + sum(map(len, made.state.values()))

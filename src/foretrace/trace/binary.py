@@ -14,6 +14,7 @@ zigzag-coded (`sint`); a text is its length in bytes and UTF-8 with lone surroga
     0x04  end             outcome (byte), text: detail, int: threads not recorded
     0x80  frame           bits 0-1 event; 2 unwind, 3 suspended, 4 resumed, 5 explicit
           call            int: file, int: string of the function's name, int: line; [explicit]; edits
+          call, resumed   int: age; if it is 0 as above, else sint: line less the scope's last line; [explicit]; edits
           line            sint: line less the scope's last line; [explicit]; edits
           return, exception   sint: line less the scope's last line; [explicit]; text: value
           explicit        text: function, text: source line (where they do not follow from the scope and the file)
@@ -21,8 +22,9 @@ zigzag-coded (`sint`); a text is its length in bytes and UTF-8 with lone surroga
                           [int: number of names gone, int each: position before]
                           each edit: int: 2 * position now + whether the name is new; [int: string of the name]; text
 
-A call opens a scope without locals; a return, or an exception with `unwind`, closes it. A frame's depth is the number of
-open scopes below its own. The recorder in C writes and reads the same (`record/_recorder`).
+A call opens a scope without locals; a return, or an exception with `unwind`, closes it. A scope that is suspended is kept, and
+a call with an `age` goes on with it: with the last one that was suspended if it is 1, with the one before if it is 2, and so on. A
+frame's depth is the number of open scopes below its own. The recorder in C writes and reads the same (`record/_recorder`).
 """
 
 import json
@@ -41,6 +43,8 @@ except ImportError:  # there was no compiler when this was installed
 MAGIC = b"FTB\x01"
 FILE, STRING, TRACE, END = 1, 2, 3, 4
 FRAME, UNWIND, SUSPENDED, RESUMED, EXPLICIT = 0x80, 4, 8, 16, 32
+MAX_AGE = 128
+"""Suspensions after which a scope is no longer kept; what resumes it then says everything again."""
 MAX_NUMBERED = 1 << 16
 """Files and strings of a stream; a writer that has numbered so many opens another before the next trace."""
 EVENTS = tuple(Event)
@@ -84,15 +88,20 @@ class BinaryWriter:
         if len(self._files) + len(self._strings) >= MAX_NUMBERED:
             self._open()
         self._scopes: list[_Scope] = []
+        self._kept: dict[int, tuple[int, _Scope]] = {}
+        self._suspensions = 0
         self.write(bytes([TRACE]))
 
-    def frame(self, frame: Frame, path: str, lines: list[str]) -> None:
-        """Writes a frame of the file `path`, whose source is `lines`."""
+    def forget(self, key: int) -> None:
+        """A scope that was suspended cannot go on: `key` is another's now."""
+        self._kept.pop(key, None)
+
+    def frame(self, frame: Frame, path: str, lines: list[str], key: int = 0) -> None:
+        """Writes a frame of the file `path`, whose source is `lines`; `key` tells scopes that are suspended apart."""
         tables = bytearray()
         flags = UNWIND * frame.unwind | SUSPENDED * frame.suspended | RESUMED * frame.resumed
         if frame.event is Event.CALL:
-            place = _int(self._file(path, lines, tables)) + _int(self._string(frame.function, tables)) + _int(frame.line)
-            self._scopes.append(_Scope(path, frame.function, frame.line))
+            place = self._enter(frame, path, lines, key, tables)
         else:
             if not self._scopes:
                 raise FormatError(
@@ -113,6 +122,21 @@ class BinaryWriter:
         self.write(bytes(tables) + bytes([kind]) + place + told + content)
         if frame.event is Event.RETURN or frame.unwind:
             self._scopes.pop()
+        if frame.suspended:
+            self._suspensions += 1
+            if key:
+                self._kept[key] = self._suspensions, scope
+
+    def _enter(self, frame: Frame, path: str, lines: list[str], key: int, tables: bytearray) -> bytes:
+        """Opens a scope, or goes on with one that was suspended."""
+        number, kept = self._kept.pop(key, (0, None)) if frame.resumed else (0, None)
+        age = self._suspensions - number + 1
+        if kept is not None and age <= MAX_AGE:
+            self._scopes.append(kept)
+            return _int(age) + _sint(frame.line - kept.line)
+        self._scopes.append(_Scope(path, frame.function, frame.line))
+        place = _int(self._file(path, lines, tables)) + _int(self._string(frame.function, tables)) + _int(frame.line)
+        return _int(0) + place if frame.resumed else place
 
     def end(self, outcome: Outcome, detail: str = "", threads: int = 0) -> None:
         """Ends the trace."""
@@ -238,6 +262,8 @@ class _Reader:
         self.strings: list[str] = []
         self.frames: list[tuple[str, Frame]] = []
         self.scopes: list[_Scope] = []
+        self.kept: dict[int, _Scope] = {}
+        self.suspensions = 0
         self.is_open = False
 
     def traces(self, partial: bool) -> Iterator[Trace]:
@@ -276,6 +302,7 @@ class _Reader:
             self.strings.append(self._text())
         elif kind == TRACE and not self.is_open:
             self.is_open, self.frames, self.scopes = True, [], []
+            self.kept, self.suspensions = {}, 0
         elif kind == END and self.is_open:
             self.at += 1
             outcome = OUTCOMES[self.data[self.at - 1]]
@@ -298,8 +325,7 @@ class _Reader:
     def _frame(self, kind: int) -> None:
         event = EVENTS[kind & 3]
         if event is Event.CALL:
-            path, function = self.files[self._int()][0], self.strings[self._int()]
-            self.scopes.append(_Scope(path, function, self._int()))
+            self._enter(bool(kind & RESUMED))
         else:
             self.scopes[-1].line += self._sint()
         scope = self.scopes[-1]
@@ -317,6 +343,19 @@ class _Reader:
         self.frames.append((scope.path, frame))
         if event is Event.RETURN or unwind:
             self.scopes.pop()
+        if suspended:
+            self.suspensions += 1
+            self.kept[self.suspensions] = scope
+            self.kept.pop(self.suspensions - MAX_AGE, None)
+
+    def _enter(self, resumed: bool) -> None:
+        age = self._int() if resumed else 0
+        if age:
+            self.scopes.append(self.kept.pop(self.suspensions - age + 1))
+            self.scopes[-1].line += self._sint()
+        else:
+            path, function = self.files[self._int()][0], self.strings[self._int()]
+            self.scopes.append(_Scope(path, function, self._int()))
 
     def _source(self, scope: _Scope) -> str:
         lines = next(lines for path, lines in self.files if path == scope.path)

@@ -130,7 +130,10 @@ class WireWriter:
         """Starts a document."""
         self._segmenter = None
 
-    def frame(self, frame: Frame, path: str, lines: list[str]) -> None:
+    def forget(self, key: int) -> None:
+        """Does nothing: a scope that is resumed shows all locals."""
+
+    def frame(self, frame: Frame, path: str, lines: list[str], key: int = 0) -> None:
         """Writes a frame; the first one's file is the context."""
         segments: list[Segment] = []
         if self._segmenter is None:

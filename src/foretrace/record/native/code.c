@@ -244,6 +244,7 @@ static bool find_out(Session *session, CodeInfo *info, PyCodeObject *code)
     info->first_line = code->co_firstlineno;
     info->is_optimized = (code->co_flags & CO_OPTIMIZED) != 0;
     info->is_generator = (code->co_flags & CO_GENERATOR) != 0;
+    info->is_suspendable = (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) != 0;
     info->function = intern_name(session, code->co_qualname);
     info->call_line = 0;
     for (int i = 0; i < LINE_CACHE; i++) {

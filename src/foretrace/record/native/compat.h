@@ -212,6 +212,15 @@ static inline PyObject *attributes_get(const Attributes *found, Py_ssize_t at, P
     return found->values->values[index];
 }
 
+/* The entries of a dictionary all of whose keys are strings, and how many there are, unused ones with a NULL value among them;
+   NULL for other dictionaries. */
+static inline const PyDictUnicodeEntry *dict_entries(PyObject *dict, Py_ssize_t *count)
+{
+    PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
+    *count = keys->dk_nentries;
+    return ((PyDictObject *)dict)->ma_values == NULL && DK_IS_UNICODE(keys) ? DK_UNICODE_ENTRIES(keys) : NULL;
+}
+
 /* Memory of ours that goes with a code object. */
 static inline Py_ssize_t code_extra_index(freefunc release)
 {

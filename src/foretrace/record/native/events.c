@@ -119,7 +119,7 @@ static Activation *push(Session *session, InterpreterFrame *frame, CodeInfo *cod
 static void pop(Session *session)
 {
     Activation *activation = top(session);
-    slots_clear(session, activation);
+    slots_clear(activation);
     Py_CLEAR(activation->space);
     session->stack_size--;
 }
@@ -131,6 +131,9 @@ static void leave(Session *session, InterpreterFrame *frame, Outcome outcome, bo
     bool was_written = !activation->is_held;
     bool ends_here = !is_suspended || (session->is_many && activation->code->is_generator);
     session->depth--;
+    if (is_suspended) {
+        kept_put(session, activation);
+    }
     pop(session);
     if (was_written && session->stack_size) {
         top(session)->is_reset = true;
@@ -158,6 +161,7 @@ static int begin(Session *session, InterpreterFrame *frame)
     session->frames = 0;
     session->characters = 0;
     session->depth = -1;
+    kept_clear(session);
     session->traces++;
     return stream_begin(session);
 }
@@ -167,13 +171,19 @@ static int begin(Session *session, InterpreterFrame *frame)
 int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offset)
 {
     Activation *caller = top(session);
-    if (session->is_over || (caller != NULL && caller->is_hidden)) {
+    if (session->is_over) {
         return 0;
     }
     PyCodeObject *code = frame_code(frame);
     CodeInfo *info = code_info(session, code);
     if (info == NULL || info->file == NULL) {
         return info == NULL ? -1 : 0;
+    }
+    if (info->is_suspendable && !is_resumed) {
+        kept_forget(session, frame);
+    }
+    if (caller != NULL && caller->is_hidden) {
+        return 0;
     }
     bool is_hidden = false;
     if (session->entry == NULL) {
@@ -203,6 +213,10 @@ int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offs
         return -1;
     }
     session->depth++;
+    activation->age = 0;
+    if (is_resumed) {
+        kept_take(session, activation);
+    }
     if (!info->is_optimized) {
         activation->space = Py_XNewRef(frame->f_locals);
     }

@@ -108,7 +108,17 @@ static bool walk_pairs(Walk *w, PyObject *dict, Kind kind)
     if (kind == KIND_COUNTER && count > MAX_ITEMS) { /* the most common ones may be any */
         return false;
     }
-    while (i++ < MAX_ITEMS && PyDict_Next(dict, &at, &key, &item)) {
+    Py_ssize_t entry_count;
+    const PyDictUnicodeEntry *entries = dict_entries(dict, &entry_count);
+    for (Py_ssize_t e = 0; entries != NULL && e < entry_count && i < MAX_ITEMS; e++) {
+        if (entries[e].me_value == NULL) {
+            continue;
+        }
+        if (++i, !walk(w, entries[e].me_key) || !walk(w, entries[e].me_value)) {
+            return false;
+        }
+    }
+    while (entries == NULL && i++ < MAX_ITEMS && PyDict_Next(dict, &at, &key, &item)) {
         if (!walk(w, key) || !walk(w, item)) {
             return false;
         }

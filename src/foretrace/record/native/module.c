@@ -73,12 +73,13 @@ static PyObject *session_stop(PyObject *self, PyObject *Py_UNUSED(ignored))
     }
     for (int i = 0; i < session->stack_capacity; i++) {
         Activation *activation = &session->stack[i];
-        slots_free(session, activation);
+        slots_free(activation);
         Py_CLEAR(activation->space);
         free(activation->raised.data);
         free(activation->held.data);
         free(activation->held_names);
     }
+    kept_free(session);
     free(session->stack);
     session->stack = NULL;
     session->stack_size = session->stack_capacity = 0;

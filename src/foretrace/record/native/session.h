@@ -49,7 +49,7 @@ typedef struct {
     Name *function;
     Name **names; /* of the variables; NULL for one that is not shown */
     int name_count, call_line, first_line;
-    bool is_optimized, is_generator, is_repeated; /* repeated: two variables have one name */
+    bool is_optimized, is_generator, is_suspendable, is_repeated; /* repeated: two variables have one name */
     struct {
         int offset, line;
     } line_cache[LINE_CACHE];
@@ -86,6 +86,7 @@ typedef struct {
     bool is_resumed;
     bool is_held;   /* what `held` has is not written: a generator is being closed */
     Quiet quiet;
+    uint64_t age; /* of its suspension, if it was resumed and is still known; else 0 */
     uint64_t call_number, last_raised; /* counts of frames when its call, and its last exception, were written */
     PyObject *space; /* of a class body or a module: its names; owned */
     Slot *slots;
@@ -100,6 +101,17 @@ typedef struct {
     File *held_file;
     bool held_start;
 } Activation;
+
+#define MAX_AGE 128 /* trace/binary.py's */
+
+/* A scope that is suspended: what its last frame showed. */
+typedef struct {
+    CodeInfo *code;
+    uint64_t number; /* of its suspension */
+    int line;
+    Slot *slots;
+    int slot_count, slot_capacity;
+} Kept;
 
 typedef struct {
     PyObject_HEAD
@@ -128,6 +140,9 @@ typedef struct {
     Activation *stack;
     int stack_size, stack_capacity;
     InterpreterFrame *entry;
+    Kept *kept; /* MAX_AGE of them, by the number of the suspension */
+    const InterpreterFrame *kept_frames[MAX_AGE]; /* whose they are; NULL: it went on, or is no more */
+    uint64_t suspensions;
     int depth;
     bool is_over, is_started;
     PyThreadState *thread;
@@ -207,8 +222,15 @@ size_t render_remembered(Renderer *renderer, Buffer *out, PyObject *value);
 size_t state_write(Session *session, Activation *activation);
 /* The same where nothing has changed. */
 size_t state_write_again(Session *session, Activation *activation);
-void slots_clear(Session *session, Activation *activation);
-void slots_free(Session *session, Activation *activation);
+void slots_clear(Activation *activation);
+void slots_free(Activation *activation);
+/* Keeps what a scope that is suspended last showed, and gives it back. */
+void kept_put(Session *session, Activation *activation);
+void kept_take(Session *session, Activation *activation);
+/* A scope that is entered is not the suspended one that was at its place. */
+void kept_forget(Session *session, const InterpreterFrame *frame);
+void kept_clear(Session *session);
+void kept_free(Session *session);
 
 /* ---- events.c: -1 with an exception if the program has to stop ---- */
 int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offset);

@@ -253,7 +253,10 @@ static void put_head(Session *session, Activation *activation, Event event, int 
 {
     Buffer *record = &session->record;
     put_char(record, (char)(RECORD_FRAME | (int)event | flags));
-    if (event != EVENT_CALL) {
+    if (flags & FLAG_RESUMED) {
+        put_int(record, activation->age);
+    }
+    if (event != EVENT_CALL || activation->age) {
         put_signed(record, line - activation->line);
         return;
     }
@@ -270,7 +273,7 @@ static inline size_t put_state(Session *session, Activation *activation, bool is
 static size_t put_binary_frame(Session *session, Activation *activation, Event event, int flags, int line,
                                const Buffer *value, bool is_quiet)
 {
-    if (event == EVENT_CALL) {
+    if (event == EVENT_CALL && !activation->age) {
         put_file(session, activation->code->file);
         session->frame_at = session->record.size;
         number_name(session, activation->code->function);

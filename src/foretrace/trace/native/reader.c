@@ -146,13 +146,29 @@ static void read_string(Reader *reader)
 
 /* ---- scopes -------------------------------------------------------------------------------------- */
 
-static void close_scope(Reader *reader)
+static void clear_scope(OpenScope *scope)
 {
-    OpenScope *scope = &reader->scopes[--reader->scope_count];
     for (int i = 0; i < scope->count; i++) {
         Py_CLEAR(scope->locals[i].value.object);
     }
     scope->count = 0;
+    scope->number = 0;
+}
+
+/* Closes the innermost scope; one that is suspended takes the place of the oldest that was. */
+static void close_scope(Reader *reader, bool is_suspended)
+{
+    OpenScope *scope = &reader->scopes[--reader->scope_count];
+    if (is_suspended && reader->kept == NULL) {
+        reader->kept = calloc(MAX_AGE, sizeof *reader->kept);
+    }
+    if (is_suspended && reader->kept != NULL) {
+        OpenScope *place = &reader->kept[++reader->suspensions % MAX_AGE], oldest = *place;
+        scope->number = reader->suspensions;
+        *place = *scope;
+        *scope = oldest;
+    }
+    clear_scope(scope);
     if (reader->scope_count) {
         reader->scopes[reader->scope_count - 1].is_reset = true;
     }
@@ -161,8 +177,12 @@ static void close_scope(Reader *reader)
 static void close_scopes(Reader *reader)
 {
     while (reader->scope_count) {
-        close_scope(reader);
+        close_scope(reader, false);
     }
+    for (int i = 0; reader->kept != NULL && i < MAX_AGE; i++) {
+        clear_scope(&reader->kept[i]);
+    }
+    reader->suspensions = 0;
 }
 
 static void remove_locals(Reader *reader, OpenScope *scope)
@@ -217,16 +237,38 @@ static void edit_locals(Reader *reader, OpenScope *scope)
     }
 }
 
-static OpenScope *open_scope(Reader *reader)
+/* Goes on with the scope that was suspended `age` suspensions ago. */
+static void resume_scope(Reader *reader, OpenScope *scope, uint64_t age)
+{
+    uint64_t number = reader->suspensions - age + 1;
+    OpenScope *kept = age <= MAX_AGE && age <= reader->suspensions ? &reader->kept[number % MAX_AGE] : NULL;
+    if (kept == NULL || kept->number != number) {
+        fail(reader, "a scope that is not there is resumed");
+        return;
+    }
+    OpenScope unused = *scope;
+    *scope = *kept;
+    *kept = unused;
+    kept->number = scope->number = 0;
+    scope->is_reset = true;
+    scope->line += read_signed(reader);
+}
+
+static OpenScope *open_scope(Reader *reader, bool is_resumed)
 {
     if (!grow(reader, &reader->scopes, reader->scope_count, &reader->scope_capacity, sizeof *reader->scopes)) {
         return NULL;
     }
     OpenScope *scope = &reader->scopes[reader->scope_count++];
+    uint64_t age = is_resumed ? read_int(reader) : 0;
+    scope->is_reset = true;
+    if (age) {
+        resume_scope(reader, scope, age);
+        return scope;
+    }
     scope->file = read_index(reader, reader->file_count, "a file that is not there");
     scope->function = read_index(reader, reader->string_count, "a string that is not there");
     scope->line = (int64_t)read_int(reader);
-    scope->is_reset = true;
     return scope;
 }
 
@@ -238,7 +280,7 @@ static bool read_frame(Reader *reader, int kind)
         return true;
     }
     int64_t moved = frame.event == EVENT_CALL ? 0 : read_signed(reader);
-    OpenScope *scope = frame.event == EVENT_CALL ? open_scope(reader) : &reader->scopes[reader->scope_count - 1];
+    OpenScope *scope = frame.event == EVENT_CALL ? open_scope(reader, kind & FLAG_RESUMED) : &reader->scopes[reader->scope_count - 1];
     if (scope == NULL || reader->problem != NULL) {
         return true;
     }
@@ -267,7 +309,7 @@ static bool read_frame(Reader *reader, int kind)
     }
     bool go_on = reader->consumer->frame(reader, &frame);
     if (frame.event == EVENT_RETURN || frame.flags & FLAG_UNWIND) {
-        close_scope(reader);
+        close_scope(reader, frame.flags & FLAG_SUSPENDED);
     }
     return go_on;
 }
@@ -351,6 +393,10 @@ void reader_free(Reader *reader)
     for (int i = 0; i < reader->scope_capacity; i++) {
         free(reader->scopes[i].locals);
     }
+    for (int i = 0; reader->kept != NULL && i < MAX_AGE; i++) {
+        free(reader->kept[i].locals);
+    }
+    free(reader->kept);
     free(reader->files);
     free(reader->strings);
     free(reader->scopes);

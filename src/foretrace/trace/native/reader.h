@@ -32,6 +32,7 @@ typedef struct {
 typedef struct {
     int file, function;
     int64_t line;
+    uint64_t number; /* of its suspension */
     bool is_reset; /* for the wire: the next frame shows all locals */
     Local *locals;
     int count, capacity;
@@ -44,6 +45,8 @@ typedef struct {
     Text explicit_function, source, value;
     OpenScope *scope;
 } ReadFrame;
+
+#define MAX_AGE 128 /* trace/binary.py's */
 
 typedef struct Reader Reader;
 
@@ -65,6 +68,8 @@ struct Reader {
     int string_count, string_capacity;
     OpenScope *scopes;
     int scope_count, scope_capacity;
+    OpenScope *kept; /* MAX_AGE scopes that were suspended, by their number */
+    uint64_t suspensions;
     bool is_open;
     const char *problem;
 };
