@@ -77,8 +77,8 @@ static bool name_text(Name *name, PyObject *text)
 static bool name_key(Name *name)
 {
     Buffer key = {0};
-    buffer_reserve(&key, 6 * (size_t)name->size + 16);
-    put_char(&key, '"');
+    buffer_reserve(&key, 6 * (size_t)name->size + SHORT_JSON);
+    PUT_LITERAL(&key, ", \"");
     put_json(&key, name->text, name->size);
     PUT_LITERAL(&key, "\": \"");
     name->key_size = (uint32_t)key.size;

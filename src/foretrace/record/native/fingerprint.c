@@ -311,19 +311,45 @@ static bool walk_compound(Walk *w, PyObject *value)
     return kind >= KIND_LIST && walk_container(w, value, kind);
 }
 
-bool fingerprint(Renderer *renderer, PyObject *value, uint64_t *result)
+static bool finish(Walk *w, bool done, uint64_t *result)
 {
-    Walk w = {.renderer = renderer, .state = 0x243F6A8885A308D3u};
-    renderer->given_count = 0;
-    renderer->is_logging = true;
-    bool done = walk(&w, value);
-    renderer->is_logging = false;
+    w->renderer->is_logging = false;
     if (!done) {
         PyErr_Clear();
-        fingerprint_undo(renderer);
+        fingerprint_undo(w->renderer);
     }
-    *result = w.state;
+    *result = w->state;
     return done;
+}
+
+static Walk start(Renderer *renderer)
+{
+    renderer->given_count = 0;
+    renderer->is_logging = true;
+    return (Walk){.renderer = renderer, .state = 0x243F6A8885A308D3u};
+}
+
+bool fingerprint(Renderer *renderer, PyObject *value, uint64_t *result)
+{
+    Walk w = start(renderer);
+    return finish(&w, walk(&w, value), result);
+}
+
+bool fingerprint_list(Renderer *renderer, PyObject *list, const ListState *before, ListState *now, uint64_t *result)
+{
+    Walk w = start(renderer);
+    Py_ssize_t count = PyList_GET_SIZE(list), shown = count < MAX_ITEMS ? count : MAX_ITEMS;
+    Py_ssize_t known = before == NULL ? -1 : before->count < MAX_ITEMS ? before->count : MAX_ITEMS;
+    bool done = true, is_same = false;
+    w.inside[w.depth++] = list;
+    for (Py_ssize_t i = 0; i < shown && done; i++) {
+        is_same |= i == known && w.state == before->items;
+        done = walk(&w, PyList_GET_ITEM(list, i));
+    }
+    is_same |= shown == known && w.state == before->items;
+    *now = (ListState){.count = count, .items = w.state, .has_grown = is_same && count > before->count};
+    mix(&w, KIND_LIST, (uint64_t)count);
+    return finish(&w, done, result);
 }
 
 /* ---- texts --------------------------------------------------------------------------------------- */

@@ -1240,15 +1240,20 @@ static void put_value(Renderer *r, PyObject *value)
     r->depth--;
 }
 
-size_t render(Renderer *renderer, Buffer *out, PyObject *value)
+static void render_start(Renderer *renderer, Buffer *out)
 {
-    size_t start = out->size;
     renderer->out = out;
     renderer->parts = MAX_PARTS;
     renderer->characters = 4 * MAX_CHARACTERS;
     renderer->depth = 0;
     renderer->is_numbering = renderer->is_ascii = true;
     renderer->is_broken = false;
+}
+
+size_t render(Renderer *renderer, Buffer *out, PyObject *value)
+{
+    size_t start = out->size;
+    render_start(renderer, out);
     put_value(renderer, value);
     if (renderer->is_broken) { /* an object that is broken inside: whatever it does, the program must not see it */
         PyErr_Clear();
@@ -1259,6 +1264,34 @@ size_t render(Renderer *renderer, Buffer *out, PyObject *value)
     }
     size_t size = out->size - start;
     return renderer->is_ascii ? size : count_characters(out->data + start, size);
+}
+
+size_t render_list_end_size(Py_ssize_t count)
+{
+    size_t size = 1;
+    if (count > MAX_ITEMS) {
+        size += sizeof ", …+" - 1;
+        for (Py_ssize_t left = count - MAX_ITEMS; left > 0; left /= 10) {
+            size++;
+        }
+    }
+    return size;
+}
+
+void render_list_more(Renderer *r, Buffer *out, PyObject *list, Py_ssize_t from)
+{
+    render_start(r, out);
+    r->inside[r->depth++] = list;
+    Py_ssize_t i = from;
+    for (; i < MAX_ITEMS && i < PyList_GET_SIZE(list); i++) {
+        put_comma(r, i);
+        put_owned(r, Py_NewRef(PyList_GET_ITEM(list, i)));
+    }
+    if (PyList_GET_SIZE(list) > MAX_ITEMS) {
+        PUT_LITERAL(out, ", ");
+        put_rest(r, PyList_GET_SIZE(list) - MAX_ITEMS);
+    }
+    put_char(out, ']');
 }
 
 int render_init(void)

@@ -71,6 +71,11 @@ uint32_t render_number(Renderer *renderer, PyObject *object);
 /* Appends the text of `value` to `out`; returns its length in characters. Never raises and never runs the program's code. */
 size_t render(Renderer *renderer, Buffer *out, PyObject *value);
 
+/* Appends the items of a list from number `from` on to the text of those before, and what ends a list. */
+void render_list_more(Renderer *renderer, Buffer *out, PyObject *list, Py_ssize_t from);
+/* Bytes of what ends the text of a list, behind its items. */
+size_t render_list_end_size(Py_ssize_t count);
+
 /* Whether the last text was cut because the value has too many parts or characters. */
 static inline bool render_was_cut(const Renderer *renderer)
 {
@@ -83,6 +88,16 @@ void render_clear(Renderer *renderer);
    a part is of a kind that has to be looked at in full. Two values that differ have the same one once in 2**64 times.
    Objects are numbered as `render` would; `fingerprint_undo` takes that back. */
 bool fingerprint(Renderer *renderer, PyObject *value, uint64_t *result);
+
+/* A list, so that it is seen when it only grows. */
+typedef struct {
+    Py_ssize_t count;
+    uint64_t items; /* the fingerprint of the items that are shown */
+    bool has_grown; /* by items that were not there before, behind those that were */
+} ListState;
+
+/* The same for a list, exact, that stood as `before` says, or NULL. */
+bool fingerprint_list(Renderer *renderer, PyObject *list, const ListState *before, ListState *now, uint64_t *result);
 void fingerprint_undo(Renderer *renderer);
 /* A text that is remembered, or NULL. */
 const CachedText *fingerprint_text(const Renderer *renderer, uint64_t fingerprint);

@@ -17,9 +17,12 @@ enum { FLAG_UNWIND = 4, FLAG_SUSPENDED = 8, FLAG_RESUMED = 16 };
 #define TAIL_HEAD 8            /* record/sink.py's */
 #define TAIL_BYTES (TAIL_HEAD + (64 << 10))
 
+#define SHORT_JSON 32
+
 /* A string of the stream: the name of a function or a variable. */
 typedef struct {
-    char *json; /* on the wire, if it has not changed: `"name": ".."`; `key_size` of it are the key */
+    char *json; /* on the wire, if it has not changed: `, "name": ".."`; the first `key_size` bytes are the key. At least
+                   SHORT_JSON bytes can be read */
     const char *text; /* UTF-8 */
     char *owned;      /* the same, if no Python string has it */
     uint32_t size, key_size, json_size;
@@ -66,6 +69,7 @@ typedef struct {
     bool is_first; /* its text does not depend on what the frame shows before it */
     bool has_fingerprint;
     uint64_t fingerprint;
+    ListState list; /* `count` -1: it is none */
 } Slot;
 
 /* What is known of the next event of a scope if it is the next one of all: that nothing has changed until then. */

@@ -48,18 +48,43 @@ static bool slot_store(Session *session, Slot *slot, const char *text, size_t si
     return true;
 }
 
+/* A list that has only grown since: its text is the old one and the new items. False if that may be cut otherwise. */
+static bool append_items(Session *session, Slot *slot, PyObject *list, const ListState *now, bool *changed)
+{
+    Buffer *text = &session->scratch;
+    text->size = 0;
+    put_bytes(text, slot->text, slot->size - render_list_end_size(slot->list.count));
+    render_list_more(&session->renderer, text, list, slot->list.count);
+    size_t characters = count_characters(text->data, text->size);
+    if (characters > 4 * MAX_CHARACTERS || text->failed || session->renderer.is_broken) {
+        PyErr_Clear();
+        return false;
+    }
+    slot->list = *now;
+    *changed = slot_store(session, slot, text->data, text->size, characters);
+    return true;
+}
+
 /* Brings a slot up to date with a value that has parts. */
 static bool update_container(Session *session, Slot *slot, PyObject *value)
 {
     Renderer *renderer = &session->renderer;
     Buffer *text = &session->scratch;
     uint64_t now;
+    ListState list = {.count = -1};
+    bool changed, was_list = slot->is_bound && slot->has_fingerprint && slot->list.count >= 0;
     slot->is_first = renderer->numbers_used == 0;
-    bool has_fingerprint = fingerprint(renderer, value, &now);
+    bool has_fingerprint = PyList_CheckExact(value)
+                               ? fingerprint_list(renderer, value, was_list ? &slot->list : NULL, &list, &now)
+                               : fingerprint(renderer, value, &now);
     if (has_fingerprint && slot->is_bound && slot->has_fingerprint && slot->fingerprint == now) {
         return false;
     }
     slot->fingerprint = now;
+    if (has_fingerprint && list.has_grown && append_items(session, slot, value, &list, &changed)) {
+        return changed;
+    }
+    slot->list = list;
     const CachedText *cached = has_fingerprint ? fingerprint_text(renderer, now) : NULL;
     slot->has_fingerprint = has_fingerprint;
     if (cached != NULL) {
@@ -79,10 +104,17 @@ static bool update_container(Session *session, Slot *slot, PyObject *value)
     return slot_store(session, slot, text->data, text->size, characters);
 }
 
+static bool fingerprint_any(Renderer *renderer, PyObject *value, uint64_t *result)
+{
+    ListState list;
+    return PyList_CheckExact(value) ? fingerprint_list(renderer, value, NULL, &list, result)
+                                    : fingerprint(renderer, value, result);
+}
+
 size_t render_remembered(Renderer *renderer, Buffer *out, PyObject *value)
 {
     uint64_t now;
-    if (is_leaf(value) || !fingerprint(renderer, value, &now)) {
+    if (is_leaf(value) || !fingerprint_any(renderer, value, &now)) {
         return render(renderer, out, value);
     }
     const CachedText *cached = fingerprint_text(renderer, now);
@@ -108,6 +140,7 @@ static bool slot_update(Session *session, Slot *slot, PyObject *value)
         size_t characters = render(&session->renderer, &session->scratch, value);
         changed = slot_store(session, slot, session->scratch.data, session->scratch.size, characters);
         slot->has_fingerprint = false;
+        slot->list.count = -1;
         slot->is_first = true;
     }
     else {
@@ -192,10 +225,15 @@ static void write_changed(Writing *w, Name *name, const Slot *slot, bool was_bou
 static void write_shown(Writing *w, const Name *name, const Slot *slot, bool in_full)
 {
     Buffer *out = &w->session->record;
-    if (w->at) {
-        PUT_LITERAL(out, ", ");
+    uint32_t skipped = w->at ? 0 : 2; /* the comma */
+    uint32_t size = (in_full ? name->key_size : name->json_size) - skipped;
+    if (size <= SHORT_JSON - 2 && buffer_reserve(out, SHORT_JSON)) { /* a fixed number of bytes is copied at once */
+        memcpy(out->data + out->size, name->json + skipped, SHORT_JSON - 2);
+        out->size += size;
     }
-    put_bytes(out, name->json, in_full ? name->key_size : name->json_size);
+    else {
+        put_bytes(out, name->json + skipped, size);
+    }
     if (in_full) {
         put_json(out, slot->text, slot->size);
         put_char(out, '"');
