@@ -44,7 +44,9 @@ class Recorder:
         self.scope, self.limits = scope or Scope(), limits or Limits()
         self.form: Format = form
         self._native, self._when_full = native, when_full
-        self._path = Path(output) if output is not None else None
+        self.path = Path(output).absolute() if output is not None else None
+        """Of the output, wherever the program goes."""
+        self._process = os.getpid()
         self._memory = bytearray()
         self._files: list[IO[bytes]] = []
         self._session: Session | None = None
@@ -71,8 +73,8 @@ class Recorder:
         self.session.stop()
         for file in self._files:
             file.close()
-        if self._path is not None:
-            tail_of(self._path).unlink(missing_ok=True)
+        if self.path is not None and os.getpid() == self._process:  # in a forked child it is still the parent's
+            tail_of(self.path).unlink(missing_ok=True)
 
     @property
     def session(self) -> Session:
@@ -89,7 +91,7 @@ class Recorder:
     @property
     def data(self) -> bytes:
         """All that was recorded, in the form asked for."""
-        return bytes(self._memory) if self._path is None else self._path.read_bytes()
+        return bytes(self._memory) if self.path is None else self.path.read_bytes()
 
     @property
     def traces(self) -> list[Trace]:
@@ -104,8 +106,8 @@ class Recorder:
         return list(read_binary(self.data))
 
     def _open(self) -> tuple[int | bytearray, int]:
-        if self._path is None:
+        if self.path is None:
             return self._memory, -1
-        self._files = [self._path.open("wb"), tail_of(self._path).open("wb+")]
+        self._files = [self.path.open("wb"), tail_of(self.path).open("wb+")]
         self._files[1].truncate(TAIL_BYTES)
         return self._files[0].fileno(), self._files[1].fileno()

@@ -6,8 +6,8 @@ import os
 import re
 import site
 import sysconfig
-from dataclasses import dataclass
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 _MASK = 2**64 - 1

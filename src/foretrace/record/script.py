@@ -3,8 +3,8 @@
     python -m foretrace.record fib.py 20
     python -m foretrace.record -m pytest tests/test_fib.py
 
-`sys.argv`, `sys.path[0]`, `__main__`, exit codes and tracebacks are those of a run without a recorder. Recording ends with the
-program's top level: what other threads and `atexit` handlers do then is not recorded.
+`sys.argv`, `sys.path[0]`, `__main__`, exit codes and tracebacks are those of a run without a recorder. Recording ends with
+the program's top level: what other threads and `atexit` handlers do then is not recorded.
 """
 
 import _thread
@@ -66,7 +66,9 @@ def load_script(target: str, arguments: Sequence[str] = (), *, as_module: bool =
         raise
 
 
-def start_recorder(script: Script, scope: Scope, *, output: str | None, form: Format, native: bool | None, limits: Limits) -> Recorder:
+def start_recorder(
+    script: Script, scope: Scope, *, output: str | None, form: Format, native: bool | None, limits: Limits
+) -> Recorder:
     """Starts to record what this thread does, to `output` or else a file in this folder that is named as the program.
 
     Raises:
@@ -120,19 +122,20 @@ def _load_file(path: str) -> Script:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
     _set_path(os.path.dirname(os.path.realpath(path)))
-    name = os.path.abspath(path)
+    name = os.path.join(os.getcwd(), path)  # as Python has it, `./` included
     code = compile(source, name, "exec", dont_inherit=True)
     module = _main_module(__file__=name, __loader__=SourceFileLoader(_MAIN, name), __package__=None, __spec__=None)
     return Script(Path(path).stem, code, module)
 
 
 def _load_archive(path: str) -> Script:
+    path = os.path.abspath(path)
     spec = PathFinder.find_spec(_MAIN, [path])
     code = spec.loader.get_code(_MAIN) if spec and hasattr(spec.loader, "get_code") else None  # type: ignore[union-attr]
     if spec is None or code is None:
         raise UsageError(f"{path} has no {_MAIN}.py: there is nothing to run")
     _set_path(path)
-    return Script(Path(os.path.abspath(path)).stem, code, _main_module_of(spec))
+    return Script(Path(path).stem, code, _main_module_of(spec))
 
 
 def _load_module(name: str) -> Script:
@@ -145,7 +148,9 @@ def _load_module(name: str) -> Script:
 
 
 def _main_module_of(spec: ModuleSpec) -> types.ModuleType:
-    return _main_module(__file__=spec.origin, __loader__=spec.loader, __package__=spec.parent, __spec__=spec, __cached__=spec.cached)
+    return _main_module(
+        __file__=spec.origin, __loader__=spec.loader, __package__=spec.parent, __spec__=spec, __cached__=spec.cached
+    )
 
 
 def _main_module(**names: object) -> types.ModuleType:
@@ -210,7 +215,7 @@ class _Report:
         if session.threads:
             text += f"; {counted(session.threads, 'other thread')} not recorded"
         if not session.traces:
-            text += "\nnothing that ran is in scope: libraries are not, unless --include names them"
+            text += "\nnothing that ran has a source file in scope: libraries are not, unless --include names them"
         if self._error:
             text += f"\nerror: the recording is not complete: {self._error}"
         tell(text)
@@ -219,15 +224,15 @@ class _Report:
 class _Progress:
     """Tells how many events there are: after two seconds, then ever more seldom.
 
-    On a thread that `threading` does not know, so that the program finds no more threads than it started, and that ends before
-    the program forks: from Python 3.12 on, to fork with threads running is a warning.
+    On a thread that `threading` does not know, so that the program finds no more threads than it started, and that ends
+    before the program forks: from Python 3.12 on, to fork with threads running is a warning.
     """
 
     FIRST, LAST = 2.0, 60.0
     """Seconds between lines."""
 
     def __init__(self, recorder: Recorder) -> None:
-        self._recorder, self._task = recorder, ""
+        self._recorder, self._task, self._is_over = recorder, "", False
         self._over, self._gone = _thread.allocate_lock(), _thread.allocate_lock()
         self._over.acquire()
         self._gone.acquire()
@@ -236,8 +241,9 @@ class _Progress:
 
     def stop(self) -> None:
         """Ends the thread, and waits until the system no longer has it."""
-        if not self._over.locked():
+        if self._is_over:
             return
+        self._is_over = True
         self._over.release()
         self._gone.acquire(timeout=1)
         deadline = time.monotonic() + 0.1
@@ -252,7 +258,6 @@ class _Progress:
             if os.isatty(2):  # the program may have closed it
                 tell(f"recording for {waited:.0f} s: {counted(self._recorder.session.events, 'event')} so far")
             pause = min(waited, self.LAST)
-        self._over.release()
         self._gone.release()
 
 

@@ -21,9 +21,9 @@ def merge(output: BinaryIO, tail: BinaryIO) -> bytes:
     """All that a recorder wrote, whether or not its process lived to finish."""
     tail.seek(0)
     head = tail.read(_HEAD.size)
-    written, committed = divmod(*_HEAD.unpack(head), 1 << 20) if len(head) == _HEAD.size else (0, 0)
+    written, committed = divmod(_HEAD.unpack(head)[0], 1 << 20) if len(head) == _HEAD.size else (0, 0)
     output.seek(0)
-    if not written:  # the reference recorder has no use for a tail
+    if not written and not committed:  # the reference recorder has no use for a tail
         return output.read()
     data = output.read(min(written, os.fstat(output.fileno()).st_size))
     return data + tail.read(committed) if len(data) == written else data

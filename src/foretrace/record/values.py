@@ -353,7 +353,7 @@ def _attributes(value: object, kind: type) -> Iterator[tuple[str, object]]:
             if type(name) is str and type(member) is types.MemberDescriptorType and not name.startswith("__"):
                 try:
                     yield name, member.__get__(value, kind)
-                except AttributeError:
+                except (AttributeError, TypeError):  # it is not set, or the slot of another class
                     continue
     attributes = _instance_dict(value, kind)
     yield from ((n, x) for n, x in list(attributes.items()) if type(n) is str)

@@ -4,7 +4,8 @@
 
 typedef struct {
     Renderer *renderer;
-    uint64_t state;
+    uint64_t lanes[2]; /* take turns, as a multiplication takes longer than what lies between two */
+    unsigned turn;
     int parts, depth;
     PyObject *inside[MAX_DEPTH];
     bool in_set;
@@ -14,11 +15,19 @@ typedef struct {
 
 static bool walk_compound(Walk *w, PyObject *value);
 
-/* Folds two words into the state: the two halves of a 64 x 64 bit product (wyhash's mixing function). */
+/* Folds a kind and a word into the state. Each step can be undone, so a single word that differs is always seen. */
 static inline void mix(Walk *w, uint64_t what, uint64_t word)
 {
-    __uint128_t product = (__uint128_t)(w->state ^ (what + 1) * 0x9E3779B97F4A7C15u) * (word ^ 0xE7037ED1A0B428DBu);
-    w->state = (uint64_t)product ^ (uint64_t)(product >> 64);
+    uint64_t *lane = &w->lanes[w->turn ^= 1];
+    uint64_t turned = *lane << 23 | *lane >> 41;
+    *lane = (turned ^ (word + what * 0x9E3779B97F4A7C15u)) * 0xD6E8FEB86659FD93u;
+}
+
+/* The state as one word: the two halves of a 64 x 64 bit product (wyhash's mixing function). */
+static inline uint64_t state_of(const Walk *w)
+{
+    __uint128_t product = (__uint128_t)(w->lanes[w->turn] ^ 0x9E3779B97F4A7C15u) * (w->lanes[w->turn ^ 1] ^ 0xE7037ED1A0B428DBu);
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
 /* Words that stand for no kind. */
@@ -318,7 +327,7 @@ static bool finish(Walk *w, bool done, uint64_t *result)
         PyErr_Clear();
         fingerprint_undo(w->renderer);
     }
-    *result = w->state;
+    *result = state_of(w);
     return done;
 }
 
@@ -326,7 +335,7 @@ static Walk start(Renderer *renderer)
 {
     renderer->given_count = 0;
     renderer->is_logging = true;
-    return (Walk){.renderer = renderer, .state = 0x243F6A8885A308D3u};
+    return (Walk){.renderer = renderer, .lanes = {0x243F6A8885A308D3u, 0x13198A2E03707344u}};
 }
 
 bool fingerprint(Renderer *renderer, PyObject *value, uint64_t *result)
@@ -343,11 +352,11 @@ bool fingerprint_list(Renderer *renderer, PyObject *list, const ListState *befor
     bool done = true, is_same = false;
     w.inside[w.depth++] = list;
     for (Py_ssize_t i = 0; i < shown && done; i++) {
-        is_same |= i == known && w.state == before->items;
+        is_same |= i == known && state_of(&w) == before->items;
         done = walk(&w, PyList_GET_ITEM(list, i));
     }
-    is_same |= shown == known && w.state == before->items;
-    *now = (ListState){.count = count, .items = w.state, .has_grown = is_same && count > before->count};
+    is_same |= shown == known && state_of(&w) == before->items;
+    *now = (ListState){.count = count, .items = state_of(&w), .has_grown = is_same && count > before->count};
     mix(&w, KIND_LIST, (uint64_t)count);
     return finish(&w, done, result);
 }

@@ -199,14 +199,15 @@ static bool is_dunder(PyObject *name)
     return PyUnicode_GET_LENGTH(name) >= 2 && PyUnicode_READ_CHAR(name, 0) == '_' && PyUnicode_READ_CHAR(name, 1) == '_';
 }
 
-/* Appends the slots that `base` itself has. */
-static void add_slots(TypeInfo *info, PyTypeObject *base)
+/* Appends the slots that `base` itself has. Its dictionary may also hold some of a class that `type` is none of. */
+static void add_slots(TypeInfo *info, PyTypeObject *type, PyTypeObject *base)
 {
     PyObject *dict = base->tp_flags & Py_TPFLAGS_HEAPTYPE ? class_dict(base) : NULL;
     PyObject *name, *member;
     Py_ssize_t at = 0;
     while (dict != NULL && PyDict_Next(dict, &at, &name, &member)) {
-        if (Py_TYPE(member) != &PyMemberDescr_Type || !PyUnicode_CheckExact(name) || is_dunder(name)) {
+        if (Py_TYPE(member) != &PyMemberDescr_Type || !PyUnicode_CheckExact(name) || is_dunder(name) ||
+            !PyType_IsSubtype(type, PyDescr_TYPE(member))) {
             continue;
         }
         SlotOfType *slots = realloc(info->slots, (size_t)(info->slot_count + 1) * sizeof *slots);
@@ -225,7 +226,7 @@ static void find_attributes(TypeInfo *info, PyTypeObject *type)
     PyObject *mro = type->tp_mro;
     for (Py_ssize_t i = mro != NULL ? PyTuple_GET_SIZE(mro) - 1 : -1; i >= 0; i--) {
         PyTypeObject *base = (PyTypeObject *)PyTuple_GET_ITEM(mro, i);
-        add_slots(info, base);
+        add_slots(info, type, base);
         PyObject *member = class_own(base, str_dict);
         info->has_dict |= member != NULL && Py_TYPE(member) == &PyGetSetDescr_Type;
         Py_XDECREF(member);
