@@ -13,7 +13,7 @@ from foretrace.trace import BinaryWriter, Header, Limits, WireWriter, header_rec
 try:
     from foretrace.record import _recorder
 except ImportError:  # there was no compiler when this was installed
-    _recorder = None  # type: ignore[assignment]
+    _recorder = None
 
 Format = Literal["binary", "wire"]
 HAS_NATIVE = _recorder is not None
@@ -68,7 +68,7 @@ def open_session(
     options: dict[str, Any] = {"many": many, "depth": depth, "step_in": step_in, "seed": seed, "when_full": when_full}
     if _recorder is not None and native is not False:
         fd = output if isinstance(output, int) else -1
-        return _recorder.Recorder(  # type: ignore[no-any-return]
+        return _recorder.Recorder(
             lines_of=lines_of,
             describe_array=describe_array,
             stop_class=Stop,

@@ -30,15 +30,16 @@ frame's depth is the number of open scopes below its own. The recorder in C writ
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from itertools import islice
 
 from foretrace.errors import FormatError
 from foretrace.trace.types import Event, Frame, Header, Limits, Outcome, Trace
 from foretrace.trace.wire import to_segments, to_text
 
 try:
-    from foretrace.trace import _binary
+    from foretrace.trace import _binary as _binary  # type: ignore[attr-defined]
 except ImportError:  # there was no compiler when this was installed
-    _binary = None  # type: ignore[assignment]
+    _binary = None
 
 MAGIC = b"FTB\x01"
 FILE, STRING, TRACE, END = 1, 2, 3, 4
@@ -187,22 +188,24 @@ def to_binary(traces: Iterable[Trace]) -> bytes:
     return bytes(out)
 
 
-def read_binary(data: bytes, *, partial: bool = False) -> Iterator[Trace]:
+def read_binary(data: bytes, *, partial: bool = False, only: int | None = None) -> Iterator[Trace]:
     """Reads the traces of one or more streams.
 
     Args:
         partial: accept a last trace that was cut off or is damaged, as truncated (detail `cut off` or `damaged`);
             otherwise that is an error.
+        only: the number of the one trace that is wanted, from 0.
 
     Raises:
         FormatError: a record is damaged; the message names its offset.
 
     """
     if _binary is None:
-        yield from _Reader(data).traces(partial)
+        traces = _Reader(data).traces(partial)
+        yield from traces if only is None else islice(traces, only, only + 1)
         return
     for shared, path, source, files, frames, outcome, detail, threads in _binary.frames(
-        data, partial, FormatError, Frame, EVENTS
+        data, partial, FormatError, Frame, EVENTS, -1 if only is None else only
     ):
         yield _trace(_shared(shared), path, source, files, frames, OUTCOMES[outcome], detail, threads)
 

@@ -319,8 +319,12 @@ void code_find_quiet(CodeInfo *info, PyCodeObject *code, int offset, Quiet *quie
         return;
     }
     if (jumps) {
-        quiet->next = second + (1 + JUMP_CACHES) * unit;
-        quiet->target = quiet->next + raw_argument(code, second) * unit;
+        int next = second + (1 + JUMP_CACHES) * unit, target = next + raw_argument(code, second) * unit;
+        int line = code_line(info, code, offset);
+        if (code_line(info, code, next) != line && code_line(info, code, target) != line) { /* else this line goes on */
+            quiet->next = next;
+            quiet->target = target;
+        }
     }
     else {
         quiet->returned = raw_argument(code, offset);

@@ -119,7 +119,7 @@ static Activation *push(Session *session, InterpreterFrame *frame, CodeInfo *cod
 static void pop(Session *session)
 {
     Activation *activation = top(session);
-    slots_clear(activation);
+    slots_clear(session, activation);
     Py_CLEAR(activation->space);
     session->stack_size--;
 }

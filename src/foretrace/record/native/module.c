@@ -73,7 +73,7 @@ static PyObject *session_stop(PyObject *self, PyObject *Py_UNUSED(ignored))
     }
     for (int i = 0; i < session->stack_capacity; i++) {
         Activation *activation = &session->stack[i];
-        slots_free(activation);
+        slots_free(session, activation);
         Py_CLEAR(activation->space);
         free(activation->raised.data);
         free(activation->held.data);

@@ -67,6 +67,8 @@ typedef struct {
     uint32_t size, capacity, characters;
     bool is_bound;
     bool is_first; /* its text does not depend on what the frame shows before it */
+    bool is_forgotten; /* the text is not kept, only `digest` */
+    uint64_t digest;
     bool has_fingerprint;
     uint64_t fingerprint;
     ListState list; /* `count` -1: it is none */
@@ -143,6 +145,8 @@ typedef struct {
     /* running scopes */
     Activation *stack;
     int stack_size, stack_capacity;
+    size_t text_bytes; /* that slots hold */
+    int forgotten;     /* scopes at the bottom of the stack whose texts were forgotten */
     InterpreterFrame *entry;
     Kept *kept; /* MAX_AGE of them, by the number of the suspension */
     const InterpreterFrame *kept_frames[MAX_AGE]; /* whose they are; NULL: it went on, or is no more */
@@ -226,8 +230,10 @@ size_t render_remembered(Renderer *renderer, Buffer *out, PyObject *value);
 size_t state_write(Session *session, Activation *activation);
 /* The same where nothing has changed. */
 size_t state_write_again(Session *session, Activation *activation);
-void slots_clear(Activation *activation);
-void slots_free(Activation *activation);
+void slots_clear(Session *session, Activation *activation);
+void slots_free(Session *session, Activation *activation);
+/* Keeps memory within bounds however deep the program recurses: outer scopes' texts become digests. */
+void slots_forget(Session *session);
 /* Keeps what a scope that is suspended last showed, and gives it back. */
 void kept_put(Session *session, Activation *activation);
 void kept_take(Session *session, Activation *activation);

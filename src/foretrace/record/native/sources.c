@@ -236,7 +236,7 @@ CALLBACK(monitor_unwind)
     if (!is_ours(session, &frame)) {
         Py_RETURN_NONE;
     }
-    return done(on_unwind(session, frame, (int)PyLong_AsLong(arguments[1])));
+    return done(on_unwind(session, frame, frame_offset(frame))); /* a handler that raises again goes back to where that was */
 }
 
 #define METHOD(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}

@@ -2,6 +2,8 @@
 #include "session.h"
 
 #define SHORT_STRING 64
+#define SHORT_TEXT 512
+#define MAX_TEXT_BYTES (4 << 20)
 
 /* Whether a value cannot change and is small enough to be kept alive: then the same object has the same text. */
 static bool is_atom(PyObject *value)
@@ -19,19 +21,50 @@ static bool is_leaf(PyObject *value)
            type == &PyFunction_Type;
 }
 
-static void slot_clear(Slot *slot)
+/* Ends what a slot holds; a long text is not kept for the next. */
+static void slot_clear(Session *session, Slot *slot)
 {
+    if (slot->capacity > SHORT_TEXT) {
+        session->text_bytes -= slot->capacity;
+        free(slot->text);
+        slot->text = NULL;
+        slot->capacity = 0;
+    }
     Py_CLEAR(slot->atom);
-    slot->is_bound = slot->has_fingerprint = false;
+    slot->is_bound = slot->has_fingerprint = slot->is_forgotten = false;
     slot->size = 0;
+}
+
+/* A number that two different texts share once in 2**64 times (the mixing function of wyhash over steps of eight bytes). */
+static uint64_t digest_of(const char *text, size_t size)
+{
+    uint64_t state = size;
+    for (size_t at = 0; at < size; at += 8) {
+        uint64_t word = 0;
+        memcpy(&word, text + at, size - at < 8 ? size - at : 8);
+        __uint128_t product = (__uint128_t)(state ^ 0x9E3779B97F4A7C15u) * (word ^ 0xE7037ED1A0B428DBu);
+        state = (uint64_t)product ^ (uint64_t)(product >> 64);
+    }
+    return state;
+}
+
+/* Whether a slot has this text. */
+static bool is_same(const Slot *slot, const char *text, size_t size)
+{
+    if (!slot->is_bound || slot->size != size) {
+        return false;
+    }
+    return slot->is_forgotten ? slot->digest == digest_of(text, size) : memcmp(slot->text, text, size) == 0;
 }
 
 /* Stores a text in a slot; whether it is another than before. */
 static bool slot_store(Session *session, Slot *slot, const char *text, size_t size, size_t characters)
 {
-    if (slot->is_bound && slot->size == size && memcmp(slot->text, text, size) == 0) {
+    bool changed = !is_same(slot, text, size);
+    if (!changed && !slot->is_forgotten) {
         return false;
     }
+    slot->is_forgotten = false;
     if (size > slot->capacity) {
         uint32_t capacity = (uint32_t)(size + size / 2 + 16);
         char *grown = realloc(slot->text, capacity);
@@ -39,13 +72,43 @@ static bool slot_store(Session *session, Slot *slot, const char *text, size_t si
             session->record.failed = true;
             return false;
         }
+        session->text_bytes += capacity - slot->capacity;
         slot->text = grown;
         slot->capacity = capacity;
     }
     memcpy(slot->text, text, size);
     slot->size = (uint32_t)size;
     slot->characters = (uint32_t)characters;
-    return true;
+    return changed;
+}
+
+static void forget_text(Session *session, Slot *slot)
+{
+    if (slot->is_bound && slot->capacity && !slot->is_forgotten) {
+        slot->digest = digest_of(slot->text, slot->size);
+        slot->is_forgotten = true;
+    }
+    session->text_bytes -= slot->capacity;
+    free(slot->text);
+    slot->text = NULL;
+    slot->capacity = 0;
+}
+
+void slots_forget(Session *session)
+{
+    int count = session->stack_size - 1; /* all but the innermost */
+    session->forgotten = session->forgotten < count ? session->forgotten : count;
+    while (session->text_bytes > MAX_TEXT_BYTES / 2 && session->forgotten < count) {
+        Activation *activation = &session->stack[session->forgotten++];
+        for (int i = 0; i < activation->slot_capacity; i++) {
+            forget_text(session, &activation->slots[i]);
+        }
+    }
+    for (int i = 0; session->kept != NULL && i < MAX_AGE && session->text_bytes > MAX_TEXT_BYTES / 2; i++) {
+        for (int j = 0; j < session->kept[i].slot_capacity; j++) {
+            forget_text(session, &session->kept[i].slots[j]);
+        }
+    }
 }
 
 /* A list that has only grown since: its text is the old one and the new items. False if that may be cut otherwise. */
@@ -72,12 +135,13 @@ static bool update_container(Session *session, Slot *slot, PyObject *value)
     Buffer *text = &session->scratch;
     uint64_t now;
     ListState list = {.count = -1};
-    bool changed, was_list = slot->is_bound && slot->has_fingerprint && slot->list.count >= 0;
+    bool changed, was_list = slot->is_bound && slot->has_fingerprint && !slot->is_forgotten && slot->list.count >= 0;
     slot->is_first = renderer->numbers_used == 0;
     bool has_fingerprint = PyList_CheckExact(value)
                                ? fingerprint_list(renderer, value, was_list ? &slot->list : NULL, &list, &now)
                                : fingerprint(renderer, value, &now);
-    if (has_fingerprint && slot->is_bound && slot->has_fingerprint && slot->fingerprint == now) {
+    bool is_known = slot->is_bound && slot->has_fingerprint && !slot->is_forgotten;
+    if (has_fingerprint && is_known && slot->fingerprint == now) {
         return false;
     }
     slot->fingerprint = now;
@@ -244,7 +308,8 @@ static void write_shown(Writing *w, const Name *name, const Slot *slot, bool in_
 static inline void write_bound(Writing *w, Name *name, Slot *slot, PyObject *value)
 {
     bool was_bound = slot->is_bound;
-    bool changed = (!was_bound || value != slot->atom) && slot_update(w->session, slot, value);
+    bool is_known = was_bound && value == slot->atom && !slot->is_forgotten;
+    bool changed = !is_known && slot_update(w->session, slot, value);
     w->characters += slot->characters;
     if (w->session->is_wire) {
         write_shown(w, name, slot, changed || w->activation->is_reset);
@@ -292,7 +357,7 @@ static void write_variables(Writing *w)
         if (value == NULL) {
             if (was_bound) {
                 write_gone(w);
-                slot_clear(slot);
+                slot_clear(w->session, slot);
             }
             continue;
         }
@@ -469,7 +534,7 @@ static void drop_slots(Writing *w, const Items *items, bool all)
         }
         else {
             write_gone(w);
-            slot_clear(&a->slots[i]);
+            slot_clear(w->session, &a->slots[i]);
         }
     }
     a->slot_count = kept;
@@ -495,7 +560,7 @@ static void write_space(Writing *w)
         write_bound(w, items.items[i].name, &a->slots[i], items.items[i].value);
     }
     for (int i = items.count; i < a->slot_count; i++) { /* wire, order changed: what is left is gone */
-        slot_clear(&a->slots[i]);
+        slot_clear(w->session, &a->slots[i]);
     }
     a->slot_count = a->slot_count < items.count ? a->slot_count : items.count;
     for (int i = 0; i < items.count; i++) {
@@ -535,6 +600,9 @@ static void put_counts(Writing *w, size_t start)
 size_t state_write(Session *session, Activation *activation)
 {
     Writing w = {.session = session, .activation = activation};
+    if (session->text_bytes > MAX_TEXT_BYTES) {
+        slots_forget(session);
+    }
     size_t head = session->record.size - session->frame_at;
     render_begin(&session->renderer);
     put_char(&session->record, session->is_wire ? '{' : 0);
@@ -577,31 +645,32 @@ size_t state_write_again(Session *session, Activation *activation)
     return w.characters;
 }
 
-static void clear_slots(Slot *slots, int *count)
+static void clear_slots(Session *session, Slot *slots, int *count)
 {
     for (int i = 0; i < *count; i++) {
-        slot_clear(&slots[i]);
+        slot_clear(session, &slots[i]);
     }
     *count = 0;
 }
 
-static void free_slots(Slot *slots, int capacity)
+static void free_slots(Session *session, Slot *slots, int capacity)
 {
     for (int i = 0; i < capacity; i++) {
+        session->text_bytes -= slots[i].capacity;
         free(slots[i].text);
     }
     free(slots);
 }
 
-void slots_clear(Activation *activation)
+void slots_clear(Session *session, Activation *activation)
 {
-    clear_slots(activation->slots, &activation->slot_count);
+    clear_slots(session, activation->slots, &activation->slot_count);
 }
 
-void slots_free(Activation *activation)
+void slots_free(Session *session, Activation *activation)
 {
-    slots_clear(activation);
-    free_slots(activation->slots, activation->slot_capacity);
+    slots_clear(session, activation);
+    free_slots(session, activation->slots, activation->slot_capacity);
     activation->slots = NULL;
     activation->slot_capacity = 0;
 }
@@ -668,7 +737,7 @@ void kept_forget(Session *session, const InterpreterFrame *frame)
 void kept_clear(Session *session)
 {
     for (int i = 0; session->kept != NULL && i < MAX_AGE; i++) {
-        clear_slots(session->kept[i].slots, &session->kept[i].slot_count);
+        clear_slots(session, session->kept[i].slots, &session->kept[i].slot_count);
         session->kept_frames[i] = NULL;
     }
     session->suspensions = 0;
@@ -678,7 +747,7 @@ void kept_free(Session *session)
 {
     kept_clear(session);
     for (int i = 0; session->kept != NULL && i < MAX_AGE; i++) {
-        free_slots(session->kept[i].slots, session->kept[i].slot_capacity);
+        free_slots(session, session->kept[i].slots, session->kept[i].slot_capacity);
     }
     free(session->kept);
     session->kept = NULL;

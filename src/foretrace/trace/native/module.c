@@ -1,4 +1,4 @@
-/* `foretrace.trace._binary`: the binary form as frames, as the wire's text, and as columns for Arrow. */
+/* `foretrace.trace._binary`: the binary form as frames, as the wire's text, as columns for Arrow, and summed up. */
 #include "reader.h"
 
 #include <structmember.h>
@@ -18,6 +18,8 @@ typedef struct {
     PyObject *traces; /* list of tuples: see `read` */
     PyObject *frames, *files;
     int first_file;
+    Py_ssize_t only, number; /* the one trace that is wanted, counted from 0, or -1; that of the present one */
+    bool is_empty;           /* the present trace has no frames yet; those that stay so do not count */
 } FrameReading;
 
 static bool find_offsets(FrameReading *reading)
@@ -39,6 +41,7 @@ static bool frames_begin(Reader *reader)
     Py_XSETREF(reading->frames, PyList_New(0));
     Py_XSETREF(reading->files, PyDict_New());
     reading->first_file = -1;
+    reading->is_empty = true;
     return reading->frames != NULL && reading->files != NULL;
 }
 
@@ -82,6 +85,11 @@ static PyObject *path_of(Reader *reader, FrameReading *reading, int index)
 static bool frames_frame(Reader *reader, const ReadFrame *read)
 {
     FrameReading *reading = reader->state;
+    reading->number += reading->is_empty;
+    reading->is_empty = false;
+    if (reading->only >= 0 && reading->only != reading->number) {
+        return true;
+    }
     if (reading->first_file < 0) {
         reading->first_file = read->file;
     }
@@ -136,9 +144,9 @@ static PyObject *read_frames(PyObject *Py_UNUSED(module), PyObject *args)
     Py_buffer data;
     int partial;
     PyObject *format_error;
-    FrameReading reading = {0};
-    if (!PyArg_ParseTuple(args, "y*pOO!O!", &data, &partial, &format_error, &PyType_Type, &reading.frame_type, &PyTuple_Type,
-                          &reading.events)) {
+    FrameReading reading = {.only = -1, .number = -1};
+    if (!PyArg_ParseTuple(args, "y*pOO!O!|n", &data, &partial, &format_error, &PyType_Type, &reading.frame_type,
+                          &PyTuple_Type, &reading.events, &reading.only)) {
         return NULL;
     }
     Reader reader = {.consumer = &frames_consumer, .state = &reading};
@@ -395,10 +403,69 @@ static PyObject *read_columns(PyObject *Py_UNUSED(module), PyObject *args)
     return result;
 }
 
+/* ---- a line about each --------------------------------------------------------------------------- */
+
+typedef struct {
+    PyObject *traces;
+    unsigned long long steps;
+    Text path, function; /* of the first frame */
+} Summing;
+
+static bool summary_begin(Reader *reader)
+{
+    ((Summing *)reader->state)->steps = 0;
+    return true;
+}
+
+static bool summary_frame(Reader *reader, const ReadFrame *frame)
+{
+    Summing *summing = reader->state;
+    if (summing->steps++ == 0) {
+        summing->path = reader->files[frame->file].path;
+        summing->function = frame->function >= 0 ? reader->strings[frame->function].text : frame->explicit_function;
+    }
+    return true;
+}
+
+static bool summary_end(Reader *reader, int outcome, Text detail, uint64_t threads)
+{
+    Summing *summing = reader->state;
+    if (summing->steps == 0) {
+        return true;
+    }
+    PyObject *trace = Py_BuildValue("(NNNKiNK)", decode(reader->header), decode(summing->path), decode(summing->function),
+                                    summing->steps, outcome, decode(detail), (unsigned long long)threads);
+    bool done = trace != NULL && PyList_Append(summing->traces, trace) == 0;
+    Py_XDECREF(trace);
+    return done;
+}
+
+static const Consumer summary_consumer = {summary_begin, summary_frame, summary_end};
+
+static PyObject *read_summaries(PyObject *Py_UNUSED(module), PyObject *args)
+{
+    Py_buffer data;
+    int partial;
+    PyObject *format_error;
+    if (!PyArg_ParseTuple(args, "y*pO", &data, &partial, &format_error)) {
+        return NULL;
+    }
+    Summing summing = {.traces = PyList_New(0)};
+    Reader reader = {.consumer = &summary_consumer, .state = &summing};
+    if (summing.traces != NULL && !reader_run(&reader, data.buf, (size_t)data.len, partial, format_error)) {
+        Py_CLEAR(summing.traces);
+    }
+    reader_free(&reader);
+    PyBuffer_Release(&data);
+    return summing.traces;
+}
+
 static PyMethodDef methods[] = {
     {"frames", read_frames, METH_VARARGS,
-     "frames(data, partial, FormatError, Frame, events): a list of (header, path, source, other files, frames, outcome, "
-     "detail, threads)."},
+     "frames(data, partial, FormatError, Frame, events, only=-1): a list of (header, path, source, other files, frames, "
+     "outcome, detail, threads) of all traces, or of number `only` alone."},
+    {"summaries", read_summaries, METH_VARARGS,
+     "summaries(data, partial, FormatError): a list of (header, path, function, steps, outcome, detail, threads)."},
     {"wire", read_wire, METH_VARARGS, "wire(data, partial, FormatError): the wire documents, as bytes."},
     {"columns", read_columns, METH_VARARGS,
      "columns(data, partial, FormatError): int32 columns (trace, event, flags, depth, line), and int64 offsets and UTF-8 of "
