@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from foretrace.api import load, predict
-    from foretrace.record import record
+    from foretrace.record import Recorder, Scope, record
     from foretrace.trace import Diff, Event, Frame, Header, Limits, Outcome, Trace, diff
 
 __version__ = "0.1.0"
@@ -23,11 +23,25 @@ __version__ = "0.1.0"
 _HOMES = {
     "load": "foretrace.api",
     "predict": "foretrace.api",
-    "record": "foretrace.record",
+    **dict.fromkeys(("Recorder", "Scope", "record"), "foretrace.record"),
     **dict.fromkeys(("Diff", "Event", "Frame", "Header", "Limits", "Outcome", "Trace", "diff"), "foretrace.trace"),
 }
 
-__all__ = ["Diff", "Event", "Frame", "Header", "Limits", "Outcome", "Trace", "diff", "load", "predict", "record"]
+__all__ = [
+    "Diff",
+    "Event",
+    "Frame",
+    "Header",
+    "Limits",
+    "Outcome",
+    "Recorder",
+    "Scope",
+    "Trace",
+    "diff",
+    "load",
+    "predict",
+    "record",
+]
 
 
 def __getattr__(name: str) -> Any:

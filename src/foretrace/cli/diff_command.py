@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from foretrace.cli import options
-from foretrace.errors import FormatError, UsageError
-from foretrace.trace import Limits, Trace, diff, read_jsonl
+from foretrace.cli.recording import read_recording
+from foretrace.trace import Limits, Trace, diff
 
 
 @click.command(
@@ -43,7 +43,7 @@ def command(
     With FILE::FUNCTION the call is predicted, and then really run in a limited child process.
     """
     if second is not None:
-        predicted, real = read_trace(first), read_trace(second)
+        predicted, real = (read_recording(Path(name)).trace(1) for name in (first, second))
     else:
         limits = options.make_limits(seconds, memory, max_events)
         predicted, real = predict_and_record(first, arguments, model, budget, grammar, limits)
@@ -73,23 +73,3 @@ def predict_and_record(
     header = predicted.header
     text = arguments if header.entry == entry else ""
     return predicted, record_source(header.source, header.entry, text, path=path, limits=limits)
-
-
-def read_trace(path: str) -> Trace:
-    """The first trace of a file.
-
-    Raises:
-        UsageError: the file is missing or empty.
-        FormatError: it is not a trace.
-
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise UsageError(f"no trace at {path}; make one with: foretrace record FILE::FUNCTION -o {path}")
-    try:
-        trace = next(read_jsonl(file.read_text(encoding="utf-8").splitlines()), None)
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{path} is not a trace: it is not UTF-8 text ({error.reason} at byte {error.start})") from error
-    if trace is None:
-        raise UsageError(f"{path} is empty; make a trace with: foretrace record FILE::FUNCTION -o {path}")
-    return trace

@@ -14,6 +14,7 @@ COMMANDS = {
     "demo": "record, predict and compare a few small programs",
     "predict": "what a call would do; nothing is executed",
     "record": "what a call really does, in a limited child process",
+    "show": "what a recording holds; one of its traces; the same in another form",
     "diff": "prediction against reality, or two recorded traces",
     "eval": "score a model: cruxeval, traces",
     "train": "train a model from a recipe",

@@ -56,9 +56,9 @@ def limits(command: F) -> F:
     )
 
 
-def make_limits(seconds: float, memory: int, max_events: int) -> Limits:
-    """Limits from the options."""
-    return Limits(seconds=seconds, memory_mb=memory, max_events=max_events)
+def make_limits(seconds: float, memory: int, max_events: int, **others: float) -> Limits:
+    """Limits from the options; `others` by the names that `Limits` has for them."""
+    return Limits(seconds=seconds, memory_mb=memory, max_events=max_events, **others)  # type: ignore[arg-type]
 
 
 def parse_count(text: str) -> int:

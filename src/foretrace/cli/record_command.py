@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from foretrace.cli import options
+from foretrace.cli import options, recording
+from foretrace.errors import UsageError
 
 
 @click.command(
@@ -14,27 +15,50 @@ from foretrace.cli import options
 Examples:
   foretrace record letters.py::count --args "'banana', 'a'"
   foretrace record letters.py::count --args "'banana', 'a'" -o real.jsonl
+  foretrace record letters.py::count --args "'banana', 'a'" -o real.ftb --cpu-seconds 2
 """,
 )
 @options.target
 @options.arguments
 @options.limits
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the trace here, as JSON Lines.")
+@click.option(
+    "--cpu-seconds",
+    type=options.Finite(0.01, 86_400),
+    default=3600.0,
+    show_default=True,
+    help="Processor time of the child.",
+)
+@click.option(
+    "--max-bytes", type=click.IntRange(min=1), default=1_000_000, show_default=True, help="Stop after this many characters."
+)
+@recording.form
+@recording.output
 @options.as_json
 def command(
-    target: str, arguments: str, seconds: float, memory: int, max_events: int, output: Path | None, as_json: bool
+    target: str,
+    arguments: str,
+    seconds: float,
+    memory: int,
+    max_events: int,
+    cpu_seconds: float,
+    max_bytes: int,
+    form: str | None,
+    output: Path | None,
+    as_json: bool,
 ) -> None:
     """Run a call in a limited child process and record what it does.
 
-    The child has limits of time, memory and output, but it is not a sandbox: it can read your files.
+    The child has limits of time, memory and output, but it is not a sandbox: it can read your files. To record a whole
+    script: python -m foretrace.record.
     """
     from foretrace.record import record
-    from foretrace.trace import write_jsonl
 
-    trace = record(target, arguments=arguments, limits=options.make_limits(seconds, memory, max_events))
+    if form and not output:
+        raise UsageError("--form says what -o writes; name the file too: -o FILE")
+    limits = options.make_limits(seconds, memory, max_events, cpu_seconds=cpu_seconds, max_bytes=max_bytes)
+    trace = record(target, arguments=arguments, limits=limits)
     if output:
-        with output.open("w", encoding="utf-8") as file:
-            write_jsonl(trace, file)
+        recording.Recording(traces=(trace,)).write(output, form)
         click.echo(f"{len(trace)} steps written to {output}", err=True)
     if as_json:
         options.trace_to_json(trace)

@@ -7,7 +7,7 @@ alone.
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len
@@ -63,12 +63,13 @@ def _change(before: Effect, after: Effect) -> Effect:
 def print_trace(console: Console, trace: Trace) -> None:
     """One line a step, then how it ended."""
     sign, style = ("⇢", "italic") if trace.header.kind == "predicted" else ("=", "")
-    rows = [
-        _Row(index, frame, [Text(_effect(effect, sign), style=style)])
-        for index, (frame, effect) in enumerate(zip(trace.frames, effects(trace.frames), strict=True))
-    ]
+    changed = effects(trace.frames)
+
+    def row(index: int) -> _Row:  # a trace may have millions, and few are shown
+        return _Row(index, trace.frames[index], [Text(_effect(changed[index], sign), style=style)])
+
     _print_title(console, trace, trace.header.model)
-    _print_rows(console, ("effect",), rows, focus=0)
+    _print_rows(console, ("effect",), len(trace), row, focus=0)
     console.print(_ending(trace, sign))
 
 
@@ -91,7 +92,7 @@ def print_diff(console: Console, difference: Diff, predicted: Trace, real: Trace
     lost = next((d.step for d in difference.divergences if d.kind != "value" and d.variable is None), len(rows))
     seen = next((row.index for row in rows if row.wrong), 0)
     _print_title(console, real, predicted.header.model)
-    _print_rows(console, ("predicted", "real"), rows, focus=seen, end=lost + AFTER + 1)
+    _print_rows(console, ("predicted", "real"), len(rows), rows.__getitem__, focus=seen, end=lost + AFTER + 1)
     console.print(summary(difference, seen))
 
 
@@ -168,9 +169,9 @@ class _Row:
 
 
 def _print_rows(
-    console: Console, names: tuple[str, ...], rows: Sequence[_Row], *, focus: int, end: int | None = None
+    console: Console, names: tuple[str, ...], count: int, row: Callable[[int], _Row], *, focus: int, end: int | None = None
 ) -> None:
-    shown = list(_fold(rows, focus, end))
+    shown = [row(at) if isinstance(at, int) else at for at in _fold(count, focus, end)]
     kept = [row for row in shown if isinstance(row, _Row)]
     columns = [[row.source for row in kept], *([row.cells[i] for row in kept] for i in range(len(names)))]
     natural = [max((cell_len(text.plain) for text in column), default=0) for column in columns]
@@ -181,18 +182,18 @@ def _print_rows(
         table.add_column(name, width=width, justify="right")
     for name, width in zip(("source", *names), _share(natural, room), strict=True):
         table.add_column(name, width=max(width, len(name)), no_wrap=True, overflow="ellipsis")
-    for row in shown:
-        if isinstance(row, _Row):
-            sign, line = Text("≠" if row.wrong else "", style="bold red"), row.frame.line or "–"
-            table.add_row(str(row.index), str(line), sign, row.source, *row.cells)
+    for step in shown:
+        if isinstance(step, _Row):
+            sign, line = Text("≠" if step.wrong else "", style="bold red"), step.frame.line or "–"
+            table.add_row(str(step.index), str(line), sign, step.source, *step.cells)
         else:
-            table.add_row("…", "", "", Text(row, style="dim"))
+            table.add_row("…", "", "", Text(step, style="dim"))
     console.print(table)
 
 
-def _fold(rows: Sequence[_Row], focus: int, end: int | None) -> Iterator[_Row | str]:
-    """The rows to show, and a note for each gap. What follows `end` is left out."""
-    count = len(rows) if end is None else min(end, len(rows))
+def _fold(total: int, focus: int, end: int | None) -> Iterator[int | str]:
+    """Which rows to show, and a note for each gap. What follows `end` is left out."""
+    count = total if end is None else min(end, total)
     third = FOLD // 3
     hidden = 0
     for index in range(count):
@@ -200,11 +201,11 @@ def _fold(rows: Sequence[_Row], focus: int, end: int | None) -> Iterator[_Row | 
             if hidden:
                 yield f"({hidden} steps)"
             hidden = 0
-            yield rows[index]
+            yield index
         else:
             hidden += 1
-    if count < len(rows):
-        yield f"({len(rows) - count} more steps)"
+    if count < total:
+        yield f"({total - count} more steps)"
 
 
 def _share(natural: Sequence[int], room: int) -> list[int]:

@@ -1,8 +1,7 @@
 """Budgets of time: an alarm that rings in the program, again and again in case a handler swallowed it."""
 
 import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Literal
 
 from foretrace.trace import Limits
@@ -16,25 +15,21 @@ class Stop(BaseException):
     """A budget ran out."""
 
 
-@contextmanager
-def alarm(limits: Limits, ring: Callable[[str], None]) -> Iterator[None]:
+def arm(limits: Limits, ring: Callable[[str], None]) -> None:
     """Calls `ring("time")` or `ring("cpu")` when that budget has run out; in the main thread only."""
     seconds = {"time": limits.seconds, "cpu": limits.cpu_seconds}
     for number, timer, name in _ALARMS:
         signal.signal(number, lambda *_, name=name: ring(name))
         signal.setitimer(timer, seconds[name], _AGAIN)
-    try:
-        yield
-    finally:
-        disarm()
 
 
 def disarm() -> None:
-    """Ends all alarms."""
-    try:
-        for _, timer, _name in _ALARMS:
-            signal.setitimer(timer, 0)
-    finally:  # an alarm that rang just now must not keep the next one armed
-        for number, timer, _name in _ALARMS:
-            signal.setitimer(timer, 0)
-            signal.signal(number, signal.SIG_DFL)
+    """Ends all alarms. One that rings just now may interrupt this once, not twice."""
+    for _ in range(2):
+        try:
+            for number, timer, _name in _ALARMS:
+                signal.setitimer(timer, 0)
+                signal.signal(number, signal.SIG_DFL)
+            return
+        except Stop:
+            continue

@@ -17,7 +17,7 @@ from dataclasses import replace
 from typing import Any
 
 from foretrace.errors import RecordError, UsageError
-from foretrace.record.budget import Stop, alarm
+from foretrace.record.budget import Stop, arm, disarm
 from foretrace.record.session import Session, open_session
 from foretrace.trace import Limits, Trace, read_binary
 
@@ -66,17 +66,19 @@ def call(
             session.fill(which)
 
     raised: BaseException | None = None
+    session.start()
     try:
-        with alarm(limits, ring):
-            session.start()
-            try:
-                _exhaust(function(*args, **kwargs))
-            except BaseException as error:  # the program's, whatever it is: it becomes the outcome
-                raised = error
-            finally:
-                session.stop()
-    except Stop as stop:  # the alarm rang between the program's last step and our first
+        try:
+            arm(limits, ring)
+            _exhaust(function(*args, **kwargs))
+        except BaseException as error:  # the program's, whatever it is: it becomes the outcome
+            raised = error
+        disarm()  # it must not ring while recording stops
+    except Stop as stop:  # it rang between the program's last step and our first
         raised = stop
+        disarm()
+    finally:
+        session.stop()
     return raised
 
 

@@ -53,28 +53,35 @@ class Recorder:
 
     def __enter__(self) -> Self:
         output, tail = self._open()
-        self._session = open_session(
-            self.scope.reader(),
-            self.limits,
-            form=self.form,
-            output=output,
-            tail=tail,
-            many=True,
-            depth=self.scope.depth,
-            step_in=self.scope.step_in,
-            seed=self.scope.seed,
-            when_full=self._when_full,
-            native=self._native,
-        )
-        self._session.start()
+        try:
+            self._session = open_session(
+                self.scope.reader(),
+                self.limits,
+                form=self.form,
+                output=output,
+                tail=tail,
+                many=True,
+                depth=self.scope.depth,
+                step_in=self.scope.step_in,
+                seed=self.scope.seed,
+                when_full=self._when_full,
+                native=self._native,
+            )
+            self._session.start()
+        except BaseException:
+            self._close()
+            if self.path is not None:
+                self.path.unlink()
+            raise
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.session.stop()
-        for file in self._files:
-            file.close()
-        if self.path is not None and os.getpid() == self._process:  # in a forked child it is still the parent's
-            tail_of(self.path).unlink(missing_ok=True)
+        try:
+            self.session.stop()
+        except BaseException:  # the output cannot be written to: the tail keeps what it lacks
+            self._close(keep_tail=True)
+            raise
+        self._close()
 
     @property
     def session(self) -> Session:
@@ -104,6 +111,12 @@ class Recorder:
         if self.form != "binary":
             raise UsageError("traces can be read back from form='binary' only; the wire says less")
         return list(read_binary(self.data))
+
+    def _close(self, keep_tail: bool = False) -> None:
+        for file in self._files:
+            file.close()
+        if self.path is not None and not keep_tail and os.getpid() == self._process:  # in a forked child it is the parent's
+            tail_of(self.path).unlink(missing_ok=True)
 
     def _open(self) -> tuple[int | bytearray, int]:
         if self.path is None:

@@ -25,9 +25,10 @@ from foretrace.record.scope import Sampler, def_line
 from foretrace.record.values import Renderer
 from foretrace.trace import Event, Frame, Limits, Outcome
 
-_SUSPENDING = frozenset({"YIELD_VALUE", "SEND", "YIELD_FROM", "RESUME"})
-"""Instructions at which a scope stands when it is suspended; RESUME from 3.13 on."""
-_CONSUMING = frozenset({"FOR_ITER", "SEND", "END_ASYNC_FOR"})
+_SUSPENDING = frozenset({"YIELD_VALUE", "SEND", "YIELD_FROM", "RESUME", "RETURN_GENERATOR"})
+"""Instructions at which a scope stands when it is suspended; RESUME from 3.13 on. RETURN_GENERATOR: it has not started."""
+_RETURNING = frozenset({"RETURN_VALUE", "RETURN_CONST"})
+_CONSUMING = frozenset({"FOR_ITER", "SEND", "END_SEND", "END_ASYNC_FOR"})
 """Instructions that take the end of an iterator for an end, not for an error."""
 _CACHE = 0
 _HIDDEN = ".0"
@@ -161,7 +162,11 @@ class ReferenceRecorder:
 
     def _enter(self, frame: types.FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
         code = frame.f_code
-        if event != "call" or self._is_over or self._lines(code.co_filename) is None:
+        if event != "call" or self._lines(code.co_filename) is None:
+            return None
+        if self.stopped:
+            raise Stop(self.stopped)
+        if self._is_over:
             return None
         self._forget(frame)
         if self._stack and self._stack[-1].is_hidden:
@@ -201,6 +206,8 @@ class ReferenceRecorder:
         return self._step
 
     def _step(self, frame: types.FrameType, event: str, argument: Any) -> Callable[..., Any] | None:
+        if self.stopped:
+            raise Stop(self.stopped)
         activation = self._stack[-1] if self._stack else None
         if activation is None or activation.frame is not frame:
             return self._step
@@ -235,6 +242,7 @@ class ReferenceRecorder:
                 activation.held = [self._pending[0], self._frame(Event.EXCEPTION, frame, value=activation.raised)]
                 self._pending = None
         elif not ends_iteration:
+            self._release(activation)
             self._emit(Event.EXCEPTION, frame, value=activation.raised)
             activation.last_raised = self._frames
 
@@ -244,7 +252,7 @@ class ReferenceRecorder:
         suspended = False
         if activation.held:
             suspended = False
-        elif instruction.startswith("RETURN"):
+        elif instruction in _RETURNING:
             self._emit_value(frame, value)
         elif instruction in _SUSPENDING and not activation.unwinding:
             suspended = True
@@ -252,8 +260,8 @@ class ReferenceRecorder:
         else:
             outcome = Outcome.RAISED
             if self._pending and activation.last_raised == self._frames:
-                last, *rest = self._pending
-                self._pending = (replace(last, unwind=True), *rest)
+                last, path, lines, key = self._pending
+                self._pending = replace(last, unwind=True), path, lines, key
             else:  # raised again after a handler or a `finally` ran
                 self._emit(Event.EXCEPTION, frame, value=activation.raised, unwind=True)
         self._depth -= 1
@@ -279,8 +287,6 @@ class ReferenceRecorder:
     # -- traces --------------------------------------------------------------------------------------
 
     def _begin(self, activation: _Activation) -> None:
-        if self.stopped:
-            raise Stop(self.stopped)
         self._entry, self.is_open = id(activation.frame), True
         self._frames = self._bytes = 0
         self._depth = self._deepest = -1
@@ -296,9 +302,7 @@ class ReferenceRecorder:
         self._is_over = not self.many
 
     def _check(self) -> None:
-        """Acts when a budget is spent, and at every event from then on."""
-        if self.stopped:
-            raise Stop(self.stopped)
+        """Acts when a budget is spent."""
         if self._frames >= self.limits.max_events:
             self.fill("events")
         elif self._bytes >= self.limits.max_bytes:

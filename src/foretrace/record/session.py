@@ -19,6 +19,15 @@ Format = Literal["binary", "wire"]
 HAS_NATIVE = _recorder is not None
 
 
+_giving_way: Callable[[], None] | None = None
+
+
+def give_way(stop: Callable[[], None] | None) -> None:
+    """Sets what is called when the next session is opened: a process has one recorder, and another may be more important."""
+    global _giving_way
+    _giving_way = stop
+
+
 class Session(Protocol):
     """A recorder of one thread, from `start` to `stop`; see `ReferenceRecorder`."""
 
@@ -63,6 +72,9 @@ def open_session(
         native: whether to use the recorder in C; by default if it is there.
 
     """
+    if _giving_way is not None:
+        _giving_way()
+        give_way(None)
     header = Header(source="", entry=entry, python=".".join(map(str, sys.version_info[:3])), limits=limits)
     opening = header_record(header)
     options: dict[str, Any] = {"many": many, "depth": depth, "step_in": step_in, "seed": seed, "when_full": when_full}

@@ -210,9 +210,9 @@ class Renderer:
             closing = f"], maxlen={value.maxlen})"
         return opening + ", ".join(parts) + closing
 
-    def _set(self, value: Any, kind: type) -> str:
+    def _set(self, value: Any, kind: Any) -> str:
         """Elements by their texts; the numbers of objects among them are given in that order."""
-        count = kind.__len__(value)  # type: ignore[attr-defined]
+        count = kind.__len__(value)
         if not count:
             return _EMPTY[kind]
         opening, closing = _BRACKETS[kind]

@@ -1,12 +1,13 @@
 """Traces as an Arrow table, a row a frame: for pandas, Polars, DuckDB and Parquet.
 
     table = to_table(Path("fib.ftb").read_bytes())
-    pyarrow.parquet.write_table(table, "fib.parquet")
+    write_parquet(table, "fib.parquet")
 
 `trace` is the number of the trace in the file, from 0. `locals` is a JSON object of texts, null for returns and exceptions;
 `value` is null for calls and lines. The columns are built in C and handed over without a copy. Needs the extra `arrow`.
 """
 
+import os
 import re
 from array import array
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,7 @@ def to_table(data: bytes, *, partial: bool = False) -> "pyarrow.Table":
     """
     arrow, compute = _import()
     numbers, texts = _binary.columns(data, partial, FormatError) if _binary is not None else _columns(data, partial)
-    rows = len(texts[0][0]) // 8 - 1 if isinstance(texts[0][0], bytes) else len(texts[0][0]) - 1
+    rows = arrow.py_buffer(texts[0][0]).size // 8 - 1
 
     def number(column: Any) -> Any:
         return arrow.Array.from_buffers(arrow.int32(), rows, [None, arrow.py_buffer(column)])
@@ -92,3 +93,10 @@ def _columns(data: bytes, partial: bool) -> Columns:
                 content += text.encode("utf-8", "surrogatepass")
                 ends.append(len(content))
     return numbers, tuple((ends, bytes(content)) for ends, content in zip(offsets, contents, strict=True))
+
+
+def write_parquet(table: "pyarrow.Table", path: str | os.PathLike[str]) -> None:
+    """Writes a table to a Parquet file."""
+    import pyarrow.parquet
+
+    pyarrow.parquet.write_table(table, os.fspath(path), compression="zstd")

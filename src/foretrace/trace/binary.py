@@ -52,15 +52,17 @@ EVENTS = tuple(Event)
 OUTCOMES = tuple(Outcome)
 _EVENT_CODES = {event: code for code, event in enumerate(EVENTS)}
 _SHARED = ("kind", "model", "python", "hash_seed")
+_LIMITS = tuple(f.name for f in fields(Limits))
+_JSON = json.JSONEncoder(separators=(",", ":"))
 
 
 def header_record(header: Header) -> bytes:
     """The record that opens a stream. An `entry` that is not empty names the entry of every trace of the stream."""
-    limits = {f.name: getattr(header.limits, f.name) for f in fields(header.limits)} if header.limits else None
+    limits = {name: getattr(header.limits, name) for name in _LIMITS} if header.limits else None
     shared = {name: getattr(header, name) for name in _SHARED} | {"limits": limits}
     if header.entry:
         shared["entry"] = header.entry
-    return MAGIC + _text(json.dumps(shared, separators=(",", ":")))
+    return MAGIC + _text(_JSON.encode(shared))
 
 
 @dataclass(slots=True)

@@ -27,6 +27,19 @@ static void end_trace(Session *session, Outcome outcome, const char *detail)
     session->is_over = !session->is_many;
 }
 
+static Activation *top(Session *session)
+{
+    return session->stack_size ? &session->stack[session->stack_size - 1] : NULL;
+}
+
+static void pop(Session *session)
+{
+    Activation *activation = top(session);
+    slots_clear(session, activation);
+    Py_CLEAR(activation->space);
+    session->stack_size--;
+}
+
 int session_fill(Session *session, const char *why)
 {
     if (session->is_open) {
@@ -45,6 +58,9 @@ int session_fill(Session *session, const char *why)
         }
         Py_XSETREF(session->stopped, reason);
     }
+    while (session->stack_size) { /* from here on every event in scope raises, whatever its frame */
+        pop(session);
+    }
     if (session->when_full == FULL_EXIT) {
         stream_close(session);
         _exit(0);
@@ -52,12 +68,16 @@ int session_fill(Session *session, const char *why)
     return raise_stop(session);
 }
 
-/* Acts when a budget is spent, and at every event from then on. */
+/* Once a budget has run out: stops the program again, wherever it is in scope. */
+static int stop_again(Session *session, InterpreterFrame *frame)
+{
+    CodeInfo *info = code_info(session, frame_code(frame));
+    return info == NULL ? -1 : info->file != NULL ? raise_stop(session) : 0;
+}
+
+/* Acts when a budget is spent. */
 static inline int check(Session *session)
 {
-    if (__builtin_expect(is_stopped(session), 0)) {
-        return raise_stop(session);
-    }
     if (__builtin_expect(session->frames >= (uint64_t)session->max_events, 0)) {
         return session_fill(session, "events");
     }
@@ -80,11 +100,6 @@ static bool draw(Session *session)
 }
 
 /* ---- running scopes ------------------------------------------------------------------------------ */
-
-static Activation *top(Session *session)
-{
-    return session->stack_size ? &session->stack[session->stack_size - 1] : NULL;
-}
 
 /* The innermost scope, if it is `frame`. */
 static inline Activation *running(Session *session, InterpreterFrame *frame)
@@ -116,14 +131,6 @@ static Activation *push(Session *session, InterpreterFrame *frame, CodeInfo *cod
     return activation;
 }
 
-static void pop(Session *session)
-{
-    Activation *activation = top(session);
-    slots_clear(session, activation);
-    Py_CLEAR(activation->space);
-    session->stack_size--;
-}
-
 /* A scope is left: its caller's next frame shows all locals, if anything of this one was written. */
 static void leave(Session *session, InterpreterFrame *frame, Outcome outcome, bool is_suspended)
 {
@@ -153,9 +160,6 @@ static void leave_hidden(Session *session)
 
 static int begin(Session *session, InterpreterFrame *frame)
 {
-    if (is_stopped(session)) {
-        return raise_stop(session);
-    }
     session->entry = frame;
     session->is_open = 1;
     session->frames = 0;
@@ -171,6 +175,9 @@ static int begin(Session *session, InterpreterFrame *frame)
 int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offset)
 {
     Activation *caller = top(session);
+    if (__builtin_expect(is_stopped(session), 0)) {
+        return stop_again(session, frame);
+    }
     if (session->is_over) {
         return 0;
     }
@@ -231,6 +238,10 @@ int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offs
 /* The scope that an event is of, if its frames are to be written; NULL else, with `*result` -1 if the program has to stop. */
 static inline Activation *recorded(Session *session, InterpreterFrame *frame, int *result)
 {
+    if (__builtin_expect(is_stopped(session), 0)) {
+        *result = stop_again(session, frame);
+        return NULL;
+    }
     Activation *activation = running(session, frame);
     *result = 0;
     if (activation == NULL || activation->is_hidden) {
@@ -294,7 +305,7 @@ static bool is_consuming(int opcode)
 
 static bool is_suspending(int opcode)
 {
-    return opcode == YIELD_VALUE || opcode == SEND || opcode == RESUME;
+    return opcode == YIELD_VALUE || opcode == SEND || opcode == RESUME || opcode == RETURN_GENERATOR;
 }
 
 int on_exception(Session *session, InterpreterFrame *frame, PyObject *type, PyObject *value, int offset)
@@ -311,6 +322,9 @@ int on_exception(Session *session, InterpreterFrame *frame, PyObject *type, PyOb
     }
     else if (PyErr_GivenExceptionMatches(type, PyExc_GeneratorExit)) {
         is_exit = is_suspending(code_opcode(activation->code, code, offset));
+    }
+    if (activation->is_held && !is_exit && !ends_iteration && stream_release(session, activation) < 0) {
+        return -1;
     }
     render_raised(session, activation, type, value);
     int line = activation->raised_line = code_line(activation->code, code, offset);

@@ -8,7 +8,7 @@ typedef struct {
     unsigned turn;
     int parts, depth;
     PyObject *inside[MAX_DEPTH];
-    bool in_set;
+    bool in_set; /* or where else objects are not numbered in the order of the walk */
 } Walk;
 
 #define MAX_SHARED 30 /* SHARED_KEYS_MAX_SIZE */
@@ -109,30 +109,46 @@ static bool walk_items(Walk *w, PyObject *value, Kind kind)
     return true;
 }
 
+/* As much of a pair as is shown: what is not gets no number. */
+static inline bool walk_pair(Walk *w, PyObject *key, PyObject *item, Kind kind)
+{
+    return (kind == KIND_VALUES || walk(w, key)) && (kind == KIND_KEYS || walk(w, item));
+}
+
 static bool walk_pairs(Walk *w, PyObject *dict, Kind kind)
 {
     PyObject *key, *item;
     Py_ssize_t at = 0, i = 0, count = PyDict_GET_SIZE(dict);
     mix(w, kind, (uint64_t)count);
-    if (kind == KIND_COUNTER && count > MAX_ITEMS) { /* the most common ones may be any */
-        return false;
-    }
     Py_ssize_t entry_count;
     const PyDictUnicodeEntry *entries = dict_entries(dict, &entry_count);
     for (Py_ssize_t e = 0; entries != NULL && e < entry_count && i < MAX_ITEMS; e++) {
         if (entries[e].me_value == NULL) {
             continue;
         }
-        if (++i, !walk(w, entries[e].me_key) || !walk(w, entries[e].me_value)) {
+        if (++i, !walk_pair(w, entries[e].me_key, entries[e].me_value, kind)) {
             return false;
         }
     }
     while (entries == NULL && i++ < MAX_ITEMS && PyDict_Next(dict, &at, &key, &item)) {
-        if (!walk(w, key) || !walk(w, item)) {
+        if (!walk_pair(w, key, item, kind)) {
             return false;
         }
     }
     return true;
+}
+
+/* A counter shows the most common first: objects in it are not numbered in the order of the walk. */
+static bool walk_counter(Walk *w, PyObject *value)
+{
+    bool was_in_set = w->in_set;
+    if (PyDict_GET_SIZE(value) > MAX_ITEMS) { /* the most common ones may be any */
+        return false;
+    }
+    w->in_set = true;
+    bool done = walk_pairs(w, value, KIND_COUNTER);
+    w->in_set = was_in_set;
+    return done;
 }
 
 static bool walk_set(Walk *w, PyObject *value, Kind kind)
@@ -250,8 +266,9 @@ static bool walk_inside(Walk *w, PyObject *value, Kind kind)
     case KIND_TUPLE:
         return walk_items(w, value, kind);
     case KIND_DICT:
-    case KIND_COUNTER:
         return walk_pairs(w, value, kind);
+    case KIND_COUNTER:
+        return walk_counter(w, value);
     case KIND_SET:
     case KIND_FROZENSET:
         return walk_set(w, value, kind);

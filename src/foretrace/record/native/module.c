@@ -65,7 +65,10 @@ static PyObject *session_stop(PyObject *self, PyObject *Py_UNUSED(ignored))
     if (!session->is_started) {
         Py_RETURN_NONE;
     }
-    int result = source_stop(session, &was_replaced);
+    PyObject *type = NULL, *value = NULL, *traceback = NULL; /* what a signal handler raised meanwhile, if anything */
+    if (source_stop(session, &was_replaced) < 0) {
+        PyErr_Fetch(&type, &value, &traceback);
+    }
     if (session->is_open) {
         session->is_open = 0;
         stream_end(session, OUTCOME_TRUNCATED,
@@ -83,10 +86,15 @@ static PyObject *session_stop(PyObject *self, PyObject *Py_UNUSED(ignored))
     free(session->stack);
     session->stack = NULL;
     session->stack_size = session->stack_capacity = 0;
-    if (stream_close(session) < 0 || result < 0) {
+    int result = stream_close(session);
+    if (type != NULL && result == 0) {
+        PyErr_Restore(type, value, traceback);
         return NULL;
     }
-    Py_RETURN_NONE;
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(traceback);
+    return result == 0 ? Py_NewRef(Py_None) : NULL;
 }
 
 static PyObject *session_fill_method(PyObject *self, PyObject *why)

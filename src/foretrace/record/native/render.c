@@ -249,7 +249,7 @@ static bool numbers_grow(Renderer *r)
     return true;
 }
 
-/* The name of a type, which keeps the text; not clipped. */
+/* The name of a type, which keeps the text; all of it. */
 static const char *type_name_bytes(PyTypeObject *type, size_t *size)
 {
     const char *name;
@@ -269,6 +269,20 @@ static const char *type_name_bytes(PyTypeObject *type, size_t *size)
     return name;
 }
 
+/* Cuts a name to what is shown of it; whether there was more. */
+static bool cut_name(const char *name, size_t *size)
+{
+    size_t at = 0;
+    for (int characters = 0; at < *size; at++) {
+        characters += (name[at] & 0xC0) != 0x80;
+        if (characters > MAX_NAME) {
+            *size = at;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Where objects of a type's name are counted; -1 if there is no memory. */
 static int64_t type_count(Renderer *r, PyTypeObject *type)
 {
@@ -279,8 +293,10 @@ static int64_t type_count(Renderer *r, PyTypeObject *type)
         }
     }
     const char *name = type_name_bytes(type, &size);
+    bool is_cut = size > MAX_NAME && cut_name(name, &size);
     for (size_t i = 0; i < r->types_used; i++) {
-        if (r->type_counts[i].size == size && memcmp(r->type_counts[i].name, name, size) == 0) {
+        const TypeCount *count = &r->type_counts[i];
+        if (count->size == size && count->is_cut == is_cut && memcmp(count->name, name, size) == 0) {
             return (int64_t)i;
         }
     }
@@ -293,7 +309,7 @@ static int64_t type_count(Renderer *r, PyTypeObject *type)
         r->type_counts = counts;
         r->types_capacity = capacity;
     }
-    r->type_counts[r->types_used] = (TypeCount){type, name, size, 0};
+    r->type_counts[r->types_used] = (TypeCount){type, name, size, is_cut, 0};
     return (int64_t)r->types_used++;
 }
 

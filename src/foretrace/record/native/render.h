@@ -21,8 +21,9 @@ typedef struct {
 
 typedef struct {
     PyTypeObject *type; /* one of those of this name; not owned: types do not die while a frame is rendered */
-    const char *name;
+    const char *name; /* as far as it is shown */
     size_t size;
+    bool is_cut;
     uint32_t count;
 } TypeCount;
 

@@ -736,7 +736,7 @@ void kept_forget(Session *session, const InterpreterFrame *frame)
 
 void kept_clear(Session *session)
 {
-    for (int i = 0; session->kept != NULL && i < MAX_AGE; i++) {
+    for (int i = 0; session->suspensions && session->kept != NULL && i < MAX_AGE; i++) {
         clear_slots(session, session->kept[i].slots, &session->kept[i].slot_count);
         session->kept_frames[i] = NULL;
     }
