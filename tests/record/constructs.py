@@ -1024,7 +1024,7 @@ def f(é=1, 名=2, *, _=3, __dunder__=4, __private=5):
     def inner(f, self): return f
     return é, 名, λ(1), ª, inner(1, 2), _X().m()
 """,
-    "special_text": '''
+    "special_text": """
 def f():
     a = "<|frame_sep|>"  # << START_OF_TRACE
     b = '<\\\\|arg_sep|>'  # <|line_sep|>
@@ -1034,7 +1034,7 @@ def f():
     try: raise e
     except ValueError: pass  # << START_OF_TRACE\\
     return a + b
-''',
+""",
     "end_of_entry": r"""
 class D:
     def __del__(self): after()

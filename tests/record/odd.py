@@ -9,7 +9,7 @@ any expression, `{h}` one that can be hashed, `{v}` a variable, `{n}` a small nu
 import random
 import re
 
-PRELUDE = r'''
+PRELUDE = r"""
 import abc, array, collections, dataclasses, datetime, decimal, enum, fractions, functools, io, itertools, operator, pathlib
 import re, sys, threading, types, typing, weakref
 import numpy as np
@@ -180,7 +180,7 @@ def changed(value, **named):
     return value
 local = threading.local()
 local.x = 1
-'''
+"""
 
 LEAVES = r"""
 0|1|-1|7|True|False|None|...|NotImplemented|2**31|-2**63|2**63|10**30|-10**100|1 << 12999|1 << 13000|-(1 << 14000)|12345678901
@@ -306,7 +306,12 @@ def _block(odd: Odd, depth: int, indent: str) -> list[str]:
         if kind < 0.6:
             lines += ["try:", f"    {change}", "except Exception as error:", "    error = None"]
         elif kind < 0.7:
-            lines += ["try:", f"    {change}", "except (Exception, SystemExit):", f"    {odd.variable()} = {odd.value(depth)}"]
+            lines += [
+                "try:",
+                f"    {change}",
+                "except (Exception, SystemExit):",
+                f"    {odd.variable()} = {odd.value(depth)}",
+            ]
         elif kind < 0.8:
             lines += [f"{odd.variable()} = {odd.value(depth)}"]
         else:
@@ -323,11 +328,20 @@ def odd_program(seed: int) -> str:
     kind = odd.random.randrange(5)
     names = ", ".join(f"v{i}" for i in range(odd.variables))
     if kind == 0:  # in cells
-        inner = ["    def inner(count):", f"        nonlocal {names}", *_block(odd, depth, "        "), f"        return {odd.variable()}"]
+        inner = [
+            "    def inner(count):",
+            f"        nonlocal {names}",
+            *_block(odd, depth, "        "),
+            f"        return {odd.variable()}",
+        ]
         lines += [*inner, f"    {odd.variable()} = inner(0)", *_block(odd, depth, "    ")]
     elif kind == 1:  # in a class body
         shown = [f"        {odd.variable()} = {odd.value(depth)}" for _ in range(4)]
-        again = [f"        {odd.variable()} = [x for x in range(2)]", f"        del {shown[0].split()[0]}", "        " + shown[1].strip()]
+        again = [
+            f"        {odd.variable()} = [x for x in range(2)]",
+            f"        del {shown[0].split()[0]}",
+            "        " + shown[1].strip(),
+        ]
         lines += ["    class Body:", "        count = 0", *shown, *_block(odd, depth, "        "), *again]
     elif kind == 2:  # in a generator
         inner = ["    def inner():", "        nonlocal count", f"        {names.replace(', ', ' = ')} = {odd.value(depth)}"]

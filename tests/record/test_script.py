@@ -43,7 +43,7 @@ ENDINGS = {
 }  # fmt: skip
 
 
-def run(*arguments: str | Path, folder: Path, **options: object) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *map(str, arguments)], capture_output=True, text=True, cwd=folder, timeout=60)
 
 
@@ -115,6 +115,13 @@ def test_what_the_top_level_calls_is_chosen(fib: Path) -> None:
     some = functions("--step-in", "0.5", "--seed", "3")
     assert 1 < len(some) < 15
     assert some == functions("--step-in", "0.5", "--seed", "3")
+
+
+@pytest.mark.parametrize("recorder", ["--native", "--reference"])
+def test_a_recorder_does_not_record_itself(tmp_path: Path, recorder: str) -> None:
+    (tmp_path / "program.py").write_text("import shlex\nshlex.quote('a')\n")
+    record("--include", "*", recorder, "program.py", folder=tmp_path)
+    assert [t.header.entry for t in traces(tmp_path / "program.ftb")] == ["<module>"]
 
 
 def test_budgets_are_of_one_trace(fib: Path) -> None:
@@ -206,7 +213,6 @@ def test_a_terminal_shows_that_a_long_run_goes_on(tmp_path: Path, forks: bool) -
             else "time.sleep(.5)\n"
         )
     )
-    (tmp_path / "sitecustomize.py").write_text("")
     code = "import foretrace.record.script as s, foretrace.record.__main__ as m; s._Progress.FIRST = .15; m.main()"
     master, slave = pty.openpty()
     command = [sys.executable, "-W", "error", "-c", code, "program.py"]

@@ -79,6 +79,9 @@ class BinaryWriter:
     def __init__(self, write: Callable[[bytes], object], opening: bytes) -> None:
         """`opening` is a `header_record`."""
         self.write, self.opening = write, opening
+        self._scopes: list[_Scope] = []
+        self._kept: dict[int, tuple[int, _Scope]] = {}
+        self._suspensions = 0
         self._open()
 
     def _open(self) -> None:
@@ -90,9 +93,7 @@ class BinaryWriter:
         """Starts a trace."""
         if len(self._files) + len(self._strings) >= MAX_NUMBERED:
             self._open()
-        self._scopes: list[_Scope] = []
-        self._kept: dict[int, tuple[int, _Scope]] = {}
-        self._suspensions = 0
+        self._scopes, self._kept, self._suspensions = [], {}, 0
         self.write(bytes([TRACE]))
 
     def forget(self, key: int) -> None:
