@@ -52,6 +52,15 @@ def test_every_public_name_is_there() -> None:
         _ = foretrace.nonsense
 
 
+def test_record_is_a_verb_even_though_it_is_a_package_too(tmp_path: Path) -> None:
+    (tmp_path / "p.py").write_text("def f(n):\n    return n + 1\n")
+    for _ in range(2):
+        assert foretrace.record(f"{tmp_path / 'p.py'}::f", 1).result == "2"
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        _ = foretrace.record.nonsense
+    assert all(getattr(foretrace.record, name) for name in foretrace.record.__all__)
+
+
 def imports(file: Path) -> set[str]:
     """Stations that a file imports, at any depth."""
     found = set()

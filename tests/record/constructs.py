@@ -270,6 +270,9 @@ def f(x=5, *a, k=(1, 2)):
     try:
         r = [1 / x for x in (1, 0)]
     except ZeroDivisionError: pass
+    class A:
+        w = [(lambda: i)() for i in range(2)]
+        v = [[(lambda: (i, j))() for j in range(i)] for i in range(3)]
     def h():
         try:
             return [i for i in range(2)], i
@@ -316,7 +319,7 @@ def f(p=3):
         x = 1
         y = [i for i in range(2)]
         z = {i: [j for j in range(i)] for i in range(p)}
-        w = [(lambda: i)() for i in range(2)]
+        w = [i for i in "ab"]
         del x
         x = y
         y, x = x, y
@@ -332,10 +335,11 @@ def f(p=3):
         if w: v = 1
         else: u = 1
         __secret = 2
-        p = p
         locals()["dyn"] = 1
-        t = [p for p in (p, 1)]
         s = [x for x in [1, 2] if x for x in [x]]
+    class F:
+        u = p
+        t = [p for p in (p, 1)]
     class C(A, metaclass=M, extra=1):
         a = 1
         del pre
@@ -815,18 +819,22 @@ def f(x=1):
     )
 """,
     "threads": r"""
-import threading
+exec('''
+import threading, concurrent.futures
+def spawn(n, function, *arguments):
+    threads = [threading.Thread(target=function, args=arguments) for _ in range(n)]
+    for thread in threads: thread.start()
+    for thread in threads: thread.join()
+def pooled(function, *arguments):
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        return list(pool.map(abs, [-1])), pool.submit(function, *arguments).result()
+''')
 def work(out, n):
     for i in range(n): out.append(i)
 def f():
     out = []
-    ts = [threading.Thread(target=work, args=(out, 2)) for _ in range(2)]
-    for t in ts: t.start()
-    for t in ts: t.join()
-    import concurrent.futures
-    with concurrent.futures.ThreadPoolExecutor(1) as p:
-        r = list(p.map(abs, [-1]))
-        p.submit(work, out, 1).result()
+    spawn(2, work, out, 2)
+    r = pooled(work, out, 1)
     work(out, 1)
     return len(out), r
 """,

@@ -148,6 +148,8 @@ def _await(child: subprocess.Popen[bytes], seconds: float) -> str:
         code = child.wait(seconds)
     except subprocess.TimeoutExpired:
         return "time"
+    if code == -signal.SIGXCPU:
+        return "cpu"
     return "" if code == 0 else f"signal {-code}" if code < 0 else f"exit code {code}"
 
 

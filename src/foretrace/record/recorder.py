@@ -14,6 +14,7 @@ from foretrace.record.budget import WhenFull
 from foretrace.record.scope import Scope
 from foretrace.record.session import Format, Session, open_session
 from foretrace.record.sink import TAIL_BYTES, tail_of
+from foretrace.record.values import ValueLimits
 from foretrace.trace import Limits, Trace, read_binary
 
 
@@ -25,6 +26,7 @@ class Recorder:
         scope: Scope | None = None,
         *,
         limits: Limits | None = None,
+        value_limits: ValueLimits | None = None,
         output: str | os.PathLike[str] | None = None,
         form: Format = "binary",
         native: bool | None = None,
@@ -34,6 +36,7 @@ class Recorder:
 
         Args:
             limits: the budgets of one trace; those of time are not kept here.
+            value_limits: how much of a value is shown.
             output: a file to write to, or else memory. Until the block ends the file has a companion, `NAME.tail`, from
                 which `read_output` restores what a crash interrupted.
             form: `binary`, or `wire`: the text that a model reads, one document after the other.
@@ -41,7 +44,7 @@ class Recorder:
             when_full: what happens when a budget runs out; see `ReferenceRecorder`.
 
         """
-        self.scope, self.limits = scope or Scope(), limits or Limits()
+        self.scope, self.limits, self.value_limits = scope or Scope(), limits or Limits(), value_limits
         self.form: Format = form
         self._native, self._when_full = native, when_full
         self.path = Path(output).absolute() if output is not None else None
@@ -65,12 +68,13 @@ class Recorder:
                 step_in=self.scope.step_in,
                 seed=self.scope.seed,
                 when_full=self._when_full,
+                value_limits=self.value_limits,
                 native=self._native,
             )
             self._session.start()
         except BaseException:
             self._close()
-            if self.path is not None:
+            if self.path is not None and self.path.is_file():  # not a device
                 self.path.unlink()
             raise
         return self

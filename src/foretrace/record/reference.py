@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from foretrace.record.budget import Stop, WhenFull
 from foretrace.record.scope import Sampler, def_line
-from foretrace.record.values import Renderer
+from foretrace.record.values import Renderer, ValueLimits
 from foretrace.trace import Event, Frame, Limits, Outcome
 
 _SUSPENDING = frozenset({"YIELD_VALUE", "SEND", "YIELD_FROM", "RESUME", "RETURN_GENERATOR"})
@@ -61,9 +61,11 @@ class _Activation:
     namespace: object = None
     """Of a class body or a module: the mapping that holds its names."""
     raised: str = ""
-    """Text of the last exception seen in it."""
+    """Text of the exception that would leave it now."""
     unwinding: bool = False
-    """Whether the last event was an exception."""
+    """Whether the last event was an exception, or a line of what handles it."""
+    exception: tuple[int, int] = 0, -1
+    """Identity of the last exception seen in it, and the offset of the instruction that raised it."""
     last_raised: int = -1
     """Number of that exception's frame in the trace, -1 if none was written."""
     held: list[Frame] = field(default_factory=list)
@@ -84,6 +86,7 @@ class ReferenceRecorder:
         step_in: float = 1.0,
         seed: int = 0,
         when_full: WhenFull = "raise",
+        value_limits: ValueLimits | None = None,
     ) -> None:
         """Makes a recorder.
 
@@ -104,7 +107,7 @@ class ReferenceRecorder:
         self.threads = self.traces = self.events = 0
         self._lines_of, self._files = lines_of, dict[str, list[str] | None]()
         self._sampler = Sampler(step_in, seed)
-        self._renderer = Renderer()
+        self._renderer = Renderer(value_limits)
         self._previous: Any = None
         self._stack: list[_Activation] = []
         self._entry = 0
@@ -123,12 +126,14 @@ class ReferenceRecorder:
 
     def stop(self) -> None:
         """Stops recording; a trace that is open ends as truncated."""
+        was_replaced = sys.gettrace() != self._enter
         sys.settrace(self._previous)
         threading.settrace(None)
         _recording.discard(self)
         if self.is_open:
             deep = self._deepest > sys.getrecursionlimit() // 2  # the recorder's own calls no longer fitted the stack
-            self._end(Outcome.TRUNCATED, "recursion" if deep else "the program replaced the trace function")
+            why = "the program replaced the trace function" if was_replaced else "the entry function was not left"
+            self._end(Outcome.TRUNCATED, "recursion" if deep else why)
 
     def fill(self, why: str) -> None:
         """Does what happens when a budget has run out, `why` says which.
@@ -190,7 +195,7 @@ class ReferenceRecorder:
             if not self.is_open:  # the budget has just run out
                 return None
             too_deep = self.depth and self._depth >= self.depth
-            activation.is_hidden = bool(too_deep) or not self._sampler.draw()
+            activation.is_hidden = id(activation.frame) != self._entry and (bool(too_deep) or not self._sampler.draw())
         else:
             self._begin(activation)
         self._stack.append(activation)
@@ -219,8 +224,8 @@ class ReferenceRecorder:
                 if event == "return":
                     self._leave_hidden(activation)
             elif event == "line":
-                activation.unwinding = False
                 self._release(activation)
+                self._handled(activation)
                 self._emit(Event.LINE, frame, locals=self._locals(activation))
             elif event == "exception":
                 self._exception(frame, argument, activation)
@@ -235,16 +240,29 @@ class ReferenceRecorder:
         instruction = _instruction(frame)
         ends_iteration = issubclass(kind, (StopIteration, StopAsyncIteration)) and instruction in _CONSUMING
         activation.unwinding = not ends_iteration  # an await that is done stays here
+        if ends_iteration:
+            return
+        activation.exception = id(value), frame.f_lasti
         self._renderer.begin()
         activation.raised = self._error(kind, value)
         if issubclass(kind, GeneratorExit) and instruction in _SUSPENDING:
             if self._pending and self._pending[0].resumed:
                 activation.held = [self._pending[0], self._frame(Event.EXCEPTION, frame, value=activation.raised)]
                 self._pending = None
-        elif not ends_iteration:
+        else:
             self._release(activation)
             self._emit(Event.EXCEPTION, frame, value=activation.raised)
             activation.last_raised = self._frames
+
+    def _handled(self, activation: _Activation) -> None:
+        """In a handler or a `finally`: what leaves the scope if nothing else is raised before, which no event says."""
+        if _instruction(activation.frame) == "PUSH_EXC_INFO":  # the handler of the exception just raised is entered
+            return
+        handled = sys.exc_info()[1]
+        activation.unwinding = handled is not None and id(handled) == activation.exception[0]
+        if handled is not None:
+            self._renderer.begin()
+            activation.raised = self._renderer.render(handled)
 
     def _leave(self, frame: types.FrameType, value: Any, activation: _Activation) -> None:
         """A return event: a return, a yield, or, told by the instruction that it stands at, an exception passing."""
@@ -254,7 +272,7 @@ class ReferenceRecorder:
             suspended = False
         elif instruction in _RETURNING:
             self._emit_value(frame, value)
-        elif instruction in _SUSPENDING and not activation.unwinding:
+        elif instruction in _SUSPENDING and not self._is_passing(frame, value, activation):
             suspended = True
             self._emit_value(frame, _unwrapped(value), suspended=True)
         else:
@@ -269,6 +287,10 @@ class ReferenceRecorder:
         ends_here = not suspended or (self.many and frame.f_code.co_flags & _GENERATOR)
         if id(frame) == self._entry and ends_here:
             self._end(outcome)
+
+    def _is_passing(self, frame: types.FrameType, value: Any, activation: _Activation) -> bool:
+        """Whether an exception raised at a yield passes there, perhaps again: what handles it goes back to where it was."""
+        return activation.unwinding and value is None and frame.f_lasti == activation.exception[1]
 
     def _leave_hidden(self, activation: _Activation) -> None:
         self._stack.pop()
@@ -357,11 +379,11 @@ class ReferenceRecorder:
             found: Any = activation.frame.f_locals
             names = [*code.co_varnames, *(n for n in code.co_cellvars if n not in code.co_varnames), *code.co_freevars]
             return {name: render(found[name]) for name in names if name in found and name != _HIDDEN}
-        space = activation.namespace
-        items = dict(dict.items(space)) if isinstance(space, dict) else {}
+        space: Any = activation.namespace
+        items: dict[Any, Any] = dict(dict.items(space)) if issubclass(type(space), dict) else {}  # whatever class it says it is
         if code.co_varnames:  # of comprehensions that run inline, from 3.12 on
-            found = activation.frame.f_locals
-            items |= {name: found[name] for name in code.co_varnames if name in found and name != _HIDDEN}
+            found, free = activation.frame.f_locals, code.co_freevars  # of which a comprehension's may bear the name
+            items |= {n: found[n] for n in code.co_varnames if n in found and n != _HIDDEN and n not in free}
         shown = [n for n in items if type(n) is str and not (n.startswith("__") and n.endswith("__"))]
         return {name: render(items[name]) for name in shown}
 

@@ -4,6 +4,7 @@ Not for import by anything else: `main` ends the process.
 """
 
 import json
+import math
 import os
 import resource
 import sys
@@ -59,7 +60,8 @@ def _report(output: int, error: dict[str, str]) -> None:
 def _limit(limits: Limits) -> None:
     """Applies the limits of the process to itself."""
     memory = limits.memory_mb << 20
-    seconds = int(limits.seconds) + 2
+    # the alarm rings first, unless the program is where no signal is handled; the parent waits as long for the clock
+    seconds = math.ceil(min(limits.cpu_seconds, limits.seconds + 2)) + 1
     wanted = {
         resource.RLIMIT_AS: memory,
         resource.RLIMIT_CPU: seconds,
@@ -70,7 +72,8 @@ def _limit(limits: Limits) -> None:
     for what, value in wanted.items():
         _, hard = resource.getrlimit(what)
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(what, (value, value))
+        above = 1 if what == resource.RLIMIT_CPU and hard == resource.RLIM_INFINITY else 0  # for SIGXCPU, which says why
+        resource.setrlimit(what, (value, value + above))
 
 
 def _tasks_of_user() -> int:

@@ -25,7 +25,7 @@ from pathlib import Path
 from foretrace.errors import RecordError, UsageError
 from foretrace.record.recorder import Recorder
 from foretrace.record.scope import Scope
-from foretrace.record.session import Format
+from foretrace.record.session import Format, give_way
 from foretrace.trace import Limits
 
 LIMITS = Limits(max_events=10_000_000, max_bytes=1_000_000_000)
@@ -97,6 +97,7 @@ def run_script(script: Script, recorder: Recorder, *, quiet: bool = False) -> No
     report = _Report(recorder)
     if not quiet:
         atexit.register(report.show)  # before all handlers of the program: so it is called after them
+    give_way(report.give_way)
     progress = _Progress(recorder) if not quiet and os.isatty(2) else None
     sys.modules[_MAIN] = script.module
     try:
@@ -196,11 +197,17 @@ class _Report:
 
     def finish(self) -> None:
         """Stops recording; what goes wrong then is told with the rest, so that it does not hide what the program raised."""
+        give_way(None)
         try:
             self._recorder.__exit__()
         except OSError as error:
             self._error = error.strerror or str(error)
         self._seconds = time.perf_counter() - self._started
+
+    def give_way(self) -> None:
+        """Stops recording because the program has a recorder of its own."""
+        self._recorder.session.stop()
+        self._error = "the program started a recorder of its own"
 
     def show(self) -> None:
         """Writes the line, unless this is a forked child."""

@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 from foretrace.record.budget import Stop, WhenFull
 from foretrace.record.reference import ReferenceRecorder
-from foretrace.record.values import describe_array
+from foretrace.record.values import ValueLimits, describe_array
 from foretrace.trace import BinaryWriter, Header, Limits, WireWriter, header_record
 
 try:
@@ -60,6 +60,7 @@ def open_session(
     step_in: float = 1.0,
     seed: int = 0,
     when_full: WhenFull = "raise",
+    value_limits: ValueLimits | None = None,
     native: bool | None = None,
 ) -> Session:
     """A recorder that has not started.
@@ -80,6 +81,7 @@ def open_session(
     options: dict[str, Any] = {"many": many, "depth": depth, "step_in": step_in, "seed": seed, "when_full": when_full}
     if _recorder is not None and native is not False:
         fd = output if isinstance(output, int) else -1
+        values = value_limits or ValueLimits()
         return _recorder.Recorder(
             lines_of=lines_of,
             describe_array=describe_array,
@@ -91,13 +93,14 @@ def open_session(
             output=fd,
             tail=tail,
             memory=None if isinstance(output, int) else output,
+            value_limits=(values.depth, values.items, values.characters, values.parts),
             **options,
         )
     if native:
         raise ImportError("the recorder in C was not built: install foretrace again where there is a C compiler")
     write = output.extend if isinstance(output, bytearray) else lambda data: _write(output, data)
     writer = BinaryWriter(write, opening) if form == "binary" else WireWriter(write)
-    return ReferenceRecorder(lines_of, writer, limits, **options)
+    return ReferenceRecorder(lines_of, writer, limits, value_limits=value_limits, **options)
 
 
 def _write(fd: int, data: bytes) -> None:

@@ -23,6 +23,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from foretrace.errors import UsageError
+
 _DICT_KEYS: type = type({}.keys())
 _DICT_VALUES: type = type({}.values())
 _DICT_ITEMS: type = type({}.items())
@@ -71,8 +73,8 @@ _class_flags = type.__dict__["__flags__"].__get__
 _class_mro = type.__dict__["__mro__"].__get__
 _class_name = type.__dict__["__name__"].__get__
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class made by a class statement
-_MAX_PARTS = 4096
-"""Values within a value that are looked at; what lies beyond is `…`."""
+DEEPEST = 32
+"""The largest limit of depth."""
 _MAX_NAME = 200
 _MAX_INT_BITS = 13_000  # below the interpreter's limit of 4,300 digits
 
@@ -85,6 +87,15 @@ class ValueLimits:
     items: int = 64
     characters: int = 1000
     """Of one string; the parts of a value show four times as many, and `…` from then on."""
+    parts: int = 4096
+    """Values within a value that are looked at; what lies beyond is `…`."""
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.depth <= DEEPEST:
+            raise UsageError(f"values are shown to a depth of 1 to {DEEPEST}, not {self.depth}")
+        for name in ("items", "characters", "parts"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"a limit of values must be positive: {name} is {getattr(self, name)}")
 
 
 class Renderer:
@@ -108,7 +119,7 @@ class Renderer:
 
     def render(self, value: Any) -> str:
         """The text of `value`; never raises and never calls code of the traced program."""
-        self._parts, self._characters, self._inside = _MAX_PARTS, 4 * self.limits.characters, []
+        self._parts, self._characters, self._inside = self.limits.parts, 4 * self.limits.characters, []
         try:
             return self._value(value)
         except Exception:  # an object that is broken inside: whatever it does, the program must not see it
@@ -216,7 +227,7 @@ class Renderer:
         if not count:
             return _EMPTY[kind]
         opening, closing = _BRACKETS[kind]
-        if count > _MAX_PARTS:
+        if count > self.limits.parts:
             return f"{opening}…+{count}{closing}"
         was_numbering, self._is_numbering = self._is_numbering, False
         unnumbered = self._unnumbered
@@ -232,14 +243,14 @@ class Renderer:
         if not dict.__len__(value):
             return self._empty(kind)
         opening, closing = _BRACKETS[kind]
-        items = _first(_items(value, kind), self.limits.items)
+        items = _first(_items(value, kind, self.limits.parts), self.limits.items)
         parts = [f"{self._value(key)}: {self._value(item)}" for key, item in items]
         return opening + ", ".join([*parts, *self._rest(dict.__len__(value))]) + closing
 
     def _view(self, value: Any, kind: type) -> str:
         opening, closing = _BRACKETS[kind]
         parts = []
-        for key, item in _first(_items(value, dict), self.limits.items):
+        for key, item in _first(_items(value, dict, self.limits.parts), self.limits.items):
             if kind is _DICT_ITEMS:
                 parts.append(f"({self._value(key)}, {self._value(item)})")
             else:
@@ -311,9 +322,9 @@ class Renderer:
         return [f"…+{left}"] if left > 0 else []
 
 
-def _items(value: Any, kind: type) -> Any:
+def _items(value: Any, kind: type, most: int) -> Any:
     """Items in the order of `repr`: a counter shows the most common first."""
-    is_counter = kind is collections.Counter and dict.__len__(value) <= _MAX_PARTS
+    is_counter = kind is collections.Counter and dict.__len__(value) <= most
     if is_counter and all(type(n) is int for n in dict.values(value)):
         return sorted(dict.items(value), key=lambda item: -item[1])
     if kind is collections.OrderedDict and all(

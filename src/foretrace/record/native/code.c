@@ -243,6 +243,7 @@ static bool find_out(Session *session, CodeInfo *info, PyCodeObject *code)
     }
     info->first_line = code->co_firstlineno;
     info->is_optimized = (code->co_flags & CO_OPTIMIZED) != 0;
+    info->raises_again = -1;
     info->is_generator = (code->co_flags & CO_GENERATOR) != 0;
     info->is_suspendable = (code->co_flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR)) != 0;
     info->function = intern_name(session, code->co_qualname);
@@ -302,7 +303,23 @@ int code_opcode(CodeInfo *info, PyCodeObject *code, int offset)
             return 0;
         }
     }
-    return offset >= 0 && offset < PyBytes_GET_SIZE(info->opcodes) ? (unsigned char)PyBytes_AS_STRING(info->opcodes)[offset] : 0;
+    const char *codes = PyBytes_AS_STRING(info->opcodes);
+    while (offset > 0 && offset < PyBytes_GET_SIZE(info->opcodes) && codes[offset] == CACHE) {
+        offset -= (int)sizeof(_Py_CODEUNIT); /* a scope may be said to stand in the cache of its instruction */
+    }
+    return offset >= 0 && offset < PyBytes_GET_SIZE(info->opcodes) ? (unsigned char)codes[offset] : 0;
+}
+
+bool code_raises_again(CodeInfo *info, PyCodeObject *code)
+{
+    if (info->raises_again < 0) {
+        info->raises_again = 0;
+        for (int at = 0; at < (int)_PyCode_NBYTES(code); at += (int)sizeof(_Py_CODEUNIT)) {
+            int opcode = code_opcode(info, code, at);
+            info->raises_again |= opcode == RERAISE || opcode == RAISE_VARARGS;
+        }
+    }
+    return info->raises_again;
 }
 
 void code_find_quiet(CodeInfo *info, PyCodeObject *code, int offset, Quiet *quiet)

@@ -95,6 +95,16 @@ static inline InterpreterFrame *current_frame(void)
 }
 #endif
 
+/* The exception that a running handler or `finally` of this thread was entered with, borrowed; NULL if none runs. */
+static inline PyObject *handled_exception(void)
+{
+    const _PyErr_StackItem *item = PyThreadState_Get()->exc_info;
+    while ((item->exc_value == NULL || item->exc_value == Py_None) && item->previous_item != NULL) {
+        item = item->previous_item;
+    }
+    return item->exc_value != Py_None ? item->exc_value : NULL;
+}
+
 /* The value of variable `i` of a frame, borrowed, out of its cell if it has one; NULL if it is not bound. */
 static inline PyObject *frame_local(InterpreterFrame *frame, int i, unsigned char kind)
 {

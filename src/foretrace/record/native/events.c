@@ -205,7 +205,8 @@ int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offs
         if (!session->is_open) { /* the budget has just run out */
             return 0;
         }
-        is_hidden = (session->depth_limit && session->depth >= session->depth_limit) || !draw(session);
+        is_hidden = frame != session->entry &&
+                    ((session->depth_limit && session->depth >= session->depth_limit) || !draw(session));
     }
     Activation *activation = push(session, frame, info);
     if (activation == NULL) {
@@ -251,26 +252,6 @@ static inline Activation *recorded(Session *session, InterpreterFrame *frame, in
     return *result == 0 && !activation->is_hidden ? activation : NULL;
 }
 
-int on_line(Session *session, InterpreterFrame *frame, int line, int offset)
-{
-    int result;
-    Activation *activation = recorded(session, frame, &result);
-    if (activation == NULL) {
-        return result;
-    }
-    if (activation->is_held && stream_release(session, activation) < 0) {
-        return -1;
-    }
-    Quiet *quiet = &activation->quiet;
-    bool is_quiet = quiet->number == session->frames && (quiet->is_entered || quiet->next == offset || quiet->target == offset);
-    if (activation->code->is_optimized) {
-        quiet->number = session->frames + 1;
-        code_find_quiet(activation->code, frame_code(frame), offset, quiet);
-    }
-    return is_quiet ? stream_quiet_line(session, activation, line)
-                    : stream_frame(session, activation, EVENT_LINE, 0, line, NULL, 0);
-}
-
 /* Renders an exception that may not be made yet: only its type and argument are there. */
 static void render_raised(Session *session, Activation *activation, PyObject *type, PyObject *value)
 {
@@ -291,6 +272,41 @@ static void render_raised(Session *session, Activation *activation, PyObject *ty
     }
     put_char(out, ')');
     activation->raised_characters = count_characters(out->data, out->size);
+}
+
+/* In a handler or a `finally`: what leaves the scope if nothing else is raised before, which no event says. A line may also
+   start with the entry of its handler: that is of the exception just raised. */
+static void render_handled(Session *session, Activation *activation, int offset)
+{
+    PyObject *handled = handled_exception();
+    PyCodeObject *code = frame_code(activation->frame);
+    if (handled != NULL && code_raises_again(activation->code, code) &&
+        code_opcode(activation->code, code, offset) != PUSH_EXC_INFO) {
+        Py_INCREF(handled);
+        render_raised(session, activation, (PyObject *)Py_TYPE(handled), handled);
+        Py_DECREF(handled);
+    }
+}
+
+int on_line(Session *session, InterpreterFrame *frame, int line, int offset)
+{
+    int result;
+    Activation *activation = recorded(session, frame, &result);
+    if (activation == NULL) {
+        return result;
+    }
+    if (activation->is_held && stream_release(session, activation) < 0) {
+        return -1;
+    }
+    render_handled(session, activation, offset);
+    Quiet *quiet = &activation->quiet;
+    bool is_quiet = quiet->number == session->frames && (quiet->is_entered || quiet->next == offset || quiet->target == offset);
+    if (activation->code->is_optimized) {
+        quiet->number = session->frames + 1;
+        code_find_quiet(activation->code, frame_code(frame), offset, quiet);
+    }
+    return is_quiet ? stream_quiet_line(session, activation, line)
+                    : stream_frame(session, activation, EVENT_LINE, 0, line, NULL, 0);
 }
 
 static bool is_consuming(int opcode)
@@ -323,7 +339,10 @@ int on_exception(Session *session, InterpreterFrame *frame, PyObject *type, PyOb
     else if (PyErr_GivenExceptionMatches(type, PyExc_GeneratorExit)) {
         is_exit = is_suspending(code_opcode(activation->code, code, offset));
     }
-    if (activation->is_held && !is_exit && !ends_iteration && stream_release(session, activation) < 0) {
+    if (ends_iteration) {
+        return 0;
+    }
+    if (activation->is_held && !is_exit && stream_release(session, activation) < 0) {
         return -1;
     }
     render_raised(session, activation, type, value);
@@ -332,9 +351,6 @@ int on_exception(Session *session, InterpreterFrame *frame, PyObject *type, PyOb
         if (activation->is_resumed && session->frames == activation->call_number) {
             stream_hold(session, activation);
         }
-        return 0;
-    }
-    if (ends_iteration) {
         return 0;
     }
     result = stream_frame(session, activation, EVENT_EXCEPTION, 0, line, &activation->raised, activation->raised_characters);

@@ -4,10 +4,11 @@
 
 typedef struct {
     Renderer *renderer;
+    ValueLimits limits;
     uint64_t lanes[2]; /* take turns, as a multiplication takes longer than what lies between two */
     unsigned turn;
     int parts, depth;
-    PyObject *inside[MAX_DEPTH];
+    PyObject *inside[DEEPEST];
     bool in_set; /* or where else objects are not numbered in the order of the walk */
 } Walk;
 
@@ -58,7 +59,7 @@ static inline bool mix_integer(Walk *w, PyObject *value)
 static inline bool walk(Walk *w, PyObject *value)
 {
     PyTypeObject *type = Py_TYPE(value);
-    if (++w->parts > MAX_PARTS) {
+    if (++w->parts > w->limits.parts) {
         return false;
     }
     if (type == &PyLong_Type) {
@@ -101,7 +102,7 @@ static bool walk_items(Walk *w, PyObject *value, Kind kind)
     Py_ssize_t count = Py_SIZE(value);
     PyObject **items = kind == KIND_LIST ? ((PyListObject *)value)->ob_item : ((PyTupleObject *)value)->ob_item;
     mix(w, kind, (uint64_t)count);
-    for (Py_ssize_t i = 0; i < count && i < MAX_ITEMS; i++) {
+    for (Py_ssize_t i = 0; i < count && i < w->limits.items; i++) {
         if (!walk(w, items[i])) {
             return false;
         }
@@ -122,7 +123,7 @@ static bool walk_pairs(Walk *w, PyObject *dict, Kind kind)
     mix(w, kind, (uint64_t)count);
     Py_ssize_t entry_count;
     const PyDictUnicodeEntry *entries = dict_entries(dict, &entry_count);
-    for (Py_ssize_t e = 0; entries != NULL && e < entry_count && i < MAX_ITEMS; e++) {
+    for (Py_ssize_t e = 0; entries != NULL && e < entry_count && i < w->limits.items; e++) {
         if (entries[e].me_value == NULL) {
             continue;
         }
@@ -130,7 +131,7 @@ static bool walk_pairs(Walk *w, PyObject *dict, Kind kind)
             return false;
         }
     }
-    while (entries == NULL && i++ < MAX_ITEMS && PyDict_Next(dict, &at, &key, &item)) {
+    while (entries == NULL && i++ < w->limits.items && PyDict_Next(dict, &at, &key, &item)) {
         if (!walk_pair(w, key, item, kind)) {
             return false;
         }
@@ -142,7 +143,7 @@ static bool walk_pairs(Walk *w, PyObject *dict, Kind kind)
 static bool walk_counter(Walk *w, PyObject *value)
 {
     bool was_in_set = w->in_set;
-    if (PyDict_GET_SIZE(value) > MAX_ITEMS) { /* the most common ones may be any */
+    if (PyDict_GET_SIZE(value) > w->limits.items) { /* the most common ones may be any */
         return false;
     }
     w->in_set = true;
@@ -158,7 +159,7 @@ static bool walk_set(Walk *w, PyObject *value, Kind kind)
     Py_ssize_t at = 0, count = PySet_GET_SIZE(value);
     bool was_in_set = w->in_set;
     mix(w, kind, (uint64_t)count);
-    if (count > MAX_ITEMS) { /* the first ones by text may be any */
+    if (count > w->limits.items) { /* the first ones by text may be any */
         return false;
     }
     w->in_set = true;
@@ -183,7 +184,7 @@ static bool walk_slots(Walk *w, PyObject *value, const TypeInfo *info)
         PyObject *name, *value;
     } slots[16];
     int count = info->slot_count, used = 0;
-    if (count > 16) {
+    if (count > 16 || count > w->limits.items) {
         return false;
     }
     for (int i = 0; i < count; i++) {
@@ -242,7 +243,7 @@ static bool walk_object(Walk *w, PyObject *value, const TypeInfo *info)
     if (has_dict) {
         attributes_find(value, &found);
         if (found.values != NULL) {
-            return found.count <= MAX_SHARED && walk_shared(w, &found, number);
+            return found.count <= MAX_SHARED && found.count <= w->limits.items && walk_shared(w, &found, number);
         }
     }
     mix(w, MARK_NUMBER, number);
@@ -252,7 +253,7 @@ static bool walk_object(Walk *w, PyObject *value, const TypeInfo *info)
         return true;
     }
     while (PyDict_Next(found.dict, &at, &name, &item)) {
-        if (!PyUnicode_CheckExact(name) || ++shown > MAX_ITEMS || !walk_attribute(w, name, item)) {
+        if (!PyUnicode_CheckExact(name) || ++shown > w->limits.items || !walk_attribute(w, name, item)) {
             return false;
         }
     }
@@ -296,7 +297,7 @@ static inline bool walk_container(Walk *w, PyObject *value, Kind kind)
     for (int i = 0; i < w->depth; i++) {
         is_cyclic |= w->inside[i] == value;
     }
-    if (!is_cyclic && w->depth < MAX_DEPTH) {
+    if (!is_cyclic && w->depth < w->limits.depth) {
         w->inside[w->depth++] = value;
         bool done = walk_inside(w, value, kind);
         w->depth--;
@@ -352,7 +353,7 @@ static Walk start(Renderer *renderer)
 {
     renderer->given_count = 0;
     renderer->is_logging = true;
-    return (Walk){.renderer = renderer, .lanes = {0x243F6A8885A308D3u, 0x13198A2E03707344u}};
+    return (Walk){.renderer = renderer, .limits = renderer->limits, .lanes = {0x243F6A8885A308D3u, 0x13198A2E03707344u}};
 }
 
 bool fingerprint(Renderer *renderer, PyObject *value, uint64_t *result)
@@ -364,8 +365,8 @@ bool fingerprint(Renderer *renderer, PyObject *value, uint64_t *result)
 bool fingerprint_list(Renderer *renderer, PyObject *list, const ListState *before, ListState *now, uint64_t *result)
 {
     Walk w = start(renderer);
-    Py_ssize_t count = PyList_GET_SIZE(list), shown = count < MAX_ITEMS ? count : MAX_ITEMS;
-    Py_ssize_t known = before == NULL ? -1 : before->count < MAX_ITEMS ? before->count : MAX_ITEMS;
+    Py_ssize_t items = w.limits.items, count = PyList_GET_SIZE(list), shown = count < items ? count : items;
+    Py_ssize_t known = before == NULL ? -1 : before->count < items ? before->count : items;
     bool done = true, is_same = false;
     w.inside[w.depth++] = list;
     for (Py_ssize_t i = 0; i < shown && done; i++) {

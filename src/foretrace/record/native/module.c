@@ -5,7 +5,7 @@ static int session_init(PyObject *self, PyObject *args, PyObject *keywords)
 {
     static char *names[] = {"lines_of",  "describe_array", "stop_class", "opening",  "memory", "wire",
                             "max_events", "max_bytes", "output",        "tail",       "many",     "depth",  "step_in",
-                            "seed",      "when_full", NULL};
+                            "seed",      "when_full", "value_limits", NULL};
     static uint64_t made;
     Session *session = (Session *)self;
     PyObject *lines_of, *describe_array, *stop_class, *opening, *memory;
@@ -14,9 +14,15 @@ static int session_init(PyObject *self, PyObject *args, PyObject *keywords)
     double step_in;
     unsigned long long seed;
     const char *when_full;
-    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOSOpLLiipidKs", names, &lines_of, &describe_array,
+    ValueLimits *limits = &session->renderer.limits;
+    if (!PyArg_ParseTupleAndKeywords(args, keywords, "OOOSOpLLiipidKs(inll)", names, &lines_of, &describe_array,
                                      &stop_class, &opening, &memory, &is_wire, &max_events, &max_bytes, &output, &tail,
-                                     &is_many, &depth, &step_in, &seed, &when_full)) {
+                                     &is_many, &depth, &step_in, &seed, &when_full, &limits->depth, &limits->items,
+                                     &limits->characters, &limits->parts)) {
+        return -1;
+    }
+    if (limits->depth > DEEPEST) {
+        PyErr_Format(PyExc_ValueError, "values are shown to a depth of %d at most", DEEPEST);
         return -1;
     }
     if (session->id != 0) {
@@ -171,16 +177,22 @@ static PyTypeObject session_type = {
     .tp_members = session_members,
 };
 
-static PyObject *render_value(PyObject *Py_UNUSED(module), PyObject *const *arguments, Py_ssize_t count)
+static PyObject *render_value(PyObject *Py_UNUSED(module), PyObject *args)
 {
-    if (count != 2) {
-        PyErr_SetString(PyExc_TypeError, "render takes a value and what describes an array");
+    Renderer renderer = {0};
+    Buffer text = {0};
+    PyObject *value;
+    ValueLimits *limits = &renderer.limits;
+    if (!PyArg_ParseTuple(args, "OO(inll)", &value, &renderer.describe_array, &limits->depth, &limits->items,
+                          &limits->characters, &limits->parts)) {
         return NULL;
     }
-    Renderer renderer = {.describe_array = arguments[1]};
-    Buffer text = {0};
+    if (limits->depth > DEEPEST) {
+        PyErr_Format(PyExc_ValueError, "values are shown to a depth of %d at most", DEEPEST);
+        return NULL;
+    }
     render_begin(&renderer);
-    render(&renderer, &text, arguments[0]);
+    render(&renderer, &text, value);
     PyObject *result = PyUnicode_DecodeUTF8(text.data, (Py_ssize_t)text.size, "surrogatepass");
     free(text.data);
     render_clear(&renderer);
@@ -188,7 +200,8 @@ static PyObject *render_value(PyObject *Py_UNUSED(module), PyObject *const *argu
 }
 
 static PyMethodDef module_methods[] = {
-    {"render", (PyCFunction)(void (*)(void))render_value, METH_FASTCALL, "The text of a value, as record/values.py has it."},
+    {"render", render_value, METH_VARARGS,
+     "render(value, describe_array, (depth, items, characters, parts)): the text of a value, as record/values.py has it."},
     {0},
 };
 

@@ -126,7 +126,7 @@ static void put_ascii_string(Renderer *r, const unsigned char *text, Py_ssize_t 
 /* An exact string, or the content of an instance of a subclass. */
 static void put_string(Renderer *r, PyObject *value)
 {
-    Py_ssize_t length = PyUnicode_GET_LENGTH(value), shown = length < MAX_CHARACTERS ? length : MAX_CHARACTERS;
+    Py_ssize_t length = PyUnicode_GET_LENGTH(value), shown = length < r->limits.characters ? length : (Py_ssize_t)r->limits.characters;
     if (PyUnicode_IS_ASCII(value)) {
         put_ascii_string(r, PyUnicode_DATA(value), shown);
     }
@@ -148,7 +148,7 @@ static void put_string(Renderer *r, PyObject *value)
 static void put_byte_string(Renderer *r, PyObject *value, bool is_array)
 {
     const char *data = is_array ? PyByteArray_AS_STRING(value) : PyBytes_AS_STRING(value);
-    Py_ssize_t length = Py_SIZE(value), shown = length < MAX_CHARACTERS ? length : MAX_CHARACTERS;
+    Py_ssize_t length = Py_SIZE(value), shown = length < r->limits.characters ? length : (Py_ssize_t)r->limits.characters;
     PyObject *part = is_array ? PyByteArray_FromStringAndSize(data, shown) : PyBytes_FromStringAndSize(data, shown);
     if (part != NULL) {
         put_repr(r, part);
@@ -588,13 +588,13 @@ static inline void put_owned(Renderer *r, PyObject *value)
 static void put_items(Renderer *r, PyObject *value, bool is_list)
 {
     Py_ssize_t i = 0;
-    for (; i < MAX_ITEMS && i < Py_SIZE(value); i++) {
+    for (; i < r->limits.items && i < Py_SIZE(value); i++) {
         put_comma(r, i);
         put_owned(r, Py_NewRef(is_list ? PyList_GET_ITEM(value, i) : PyTuple_GET_ITEM(value, i)));
     }
-    if (Py_SIZE(value) > MAX_ITEMS) {
+    if (Py_SIZE(value) > r->limits.items) {
         put_comma(r, i);
-        put_rest(r, Py_SIZE(value) - MAX_ITEMS);
+        put_rest(r, Py_SIZE(value) - r->limits.items);
     }
 }
 
@@ -619,14 +619,14 @@ static void put_iterated(Renderer *r, PyObject *iterator, Py_ssize_t count)
 {
     Py_ssize_t i = 0;
     PyObject *item;
-    while (iterator != NULL && i < MAX_ITEMS && (item = Py_TYPE(iterator)->tp_iternext(iterator)) != NULL) {
+    while (iterator != NULL && i < r->limits.items && (item = Py_TYPE(iterator)->tp_iternext(iterator)) != NULL) {
         put_comma(r, i++);
         put_owned(r, item);
     }
     r->is_broken |= iterator == NULL || PyErr_Occurred() != NULL;
-    if (count > MAX_ITEMS) {
+    if (count > r->limits.items) {
         put_comma(r, i);
-        put_rest(r, count - MAX_ITEMS);
+        put_rest(r, count - r->limits.items);
     }
     Py_XDECREF(iterator);
 }
@@ -678,7 +678,7 @@ static void put_set(Renderer *r, PyObject *value, Kind kind)
         return;
     }
     put_string_literal(r, b->opening);
-    if (count > MAX_PARTS) {
+    if (count > r->limits.parts) {
         put_rest(r, count);
         put_string_literal(r, b->closing);
         return;
@@ -706,7 +706,7 @@ static void put_set(Renderer *r, PyObject *value, Kind kind)
         qsort(elements, (size_t)used, sizeof *elements, compare_elements);
     }
     bool again = was_numbering && r->unnumbered != unnumbered;
-    for (Py_ssize_t i = 0; i < used && i < MAX_ITEMS && !texts.failed; i++) {
+    for (Py_ssize_t i = 0; i < used && i < r->limits.items && !texts.failed; i++) {
         put_comma(r, i);
         if (again) {
             put_value(r, elements[i].object);
@@ -715,9 +715,9 @@ static void put_set(Renderer *r, PyObject *value, Kind kind)
             put_bytes(out, texts.data + elements[i].start, elements[i].size);
         }
     }
-    if (count > MAX_ITEMS) {
+    if (count > r->limits.items) {
         put_comma(r, 1);
-        put_rest(r, count - MAX_ITEMS);
+        put_rest(r, count - r->limits.items);
     }
     put_string_literal(r, b->closing);
     for (Py_ssize_t i = 0; i < used; i++) {
@@ -758,7 +758,7 @@ static Py_ssize_t put_pairs(Renderer *r, PyObject *dict, Kind kind)
 {
     Py_ssize_t at = 0, i = 0;
     PyObject *key, *item;
-    while (i < MAX_ITEMS && PyDict_Next(dict, &at, &key, &item)) {
+    while (i < r->limits.items && PyDict_Next(dict, &at, &key, &item)) {
         put_comma(r, i++);
         put_pair(r, key, item, kind);
     }
@@ -787,7 +787,7 @@ static bool put_counts(Renderer *r, PyObject *dict)
 {
     Py_ssize_t count = PyDict_GET_SIZE(dict), at = 0, used = 0;
     PyObject *key, *item;
-    Counted *counts = count <= MAX_PARTS ? malloc((size_t)count * sizeof *counts) : NULL;
+    Counted *counts = count <= r->limits.parts ? malloc((size_t)count * sizeof *counts) : NULL;
     if (counts == NULL) {
         return false;
     }
@@ -804,7 +804,7 @@ static bool put_counts(Renderer *r, PyObject *dict)
         Py_INCREF(counts[i].key);
         Py_INCREF(counts[i].count);
     }
-    for (Py_ssize_t i = 0; i < used && i < MAX_ITEMS; i++) {
+    for (Py_ssize_t i = 0; i < used && i < r->limits.items; i++) {
         put_comma(r, i);
         put_pair(r, counts[i].key, counts[i].count, KIND_COUNTER);
     }
@@ -829,7 +829,7 @@ static bool put_ordered(Renderer *r, PyObject *dict)
         }
     }
     PyObject *keys = PyObject_GetIter(dict);
-    while (keys != NULL && i < MAX_ITEMS && (key = Py_TYPE(keys)->tp_iternext(keys)) != NULL) {
+    while (keys != NULL && i < r->limits.items && (key = Py_TYPE(keys)->tp_iternext(keys)) != NULL) {
         put_comma(r, i++);
         item = PyDict_GetItemWithError(dict, key);
         if (item != NULL) {
@@ -855,9 +855,9 @@ static void put_mapping(Renderer *r, PyObject *dict, Kind kind)
     if (!done) {
         put_pairs(r, dict, kind);
     }
-    if (count > MAX_ITEMS) {
+    if (count > r->limits.items) {
         put_comma(r, 1);
-        put_rest(r, count - MAX_ITEMS);
+        put_rest(r, count - r->limits.items);
     }
     put_string_literal(r, b->closing);
 }
@@ -879,14 +879,37 @@ typedef struct {
 } Attribute;
 
 typedef struct {
-    Attribute shown[MAX_ITEMS]; /* owned */
+    Attribute *shown; /* owned; the first ones are in `few` */
+    Attribute few[32];
+    Py_ssize_t capacity, limit;
     Py_ssize_t count;           /* of all there are */
 } Collected;
 
+/* Makes room for one more attribute. */
+static bool collected_grow(Collected *collected)
+{
+    Py_ssize_t capacity = 2 * collected->capacity;
+    Attribute *old = collected->shown == collected->few ? NULL : collected->shown;
+    Attribute *grown = realloc(old, (size_t)capacity * sizeof *grown);
+    if (grown == NULL) {
+        return false;
+    }
+    if (old == NULL) {
+        memcpy(grown, collected->few, sizeof collected->few);
+    }
+    collected->shown = grown;
+    collected->capacity = capacity;
+    return true;
+}
+
 static void collect(Collected *collected, PyObject *name, PyObject *value)
 {
-    if (collected->count < MAX_ITEMS) {
+    bool is_shown = collected->count < collected->limit;
+    if (is_shown && (collected->count < collected->capacity || collected_grow(collected))) {
         collected->shown[collected->count] = (Attribute){Py_NewRef(name), Py_NewRef(value)};
+    }
+    else if (is_shown) { /* no memory: it counts among those that are not */
+        collected->limit = collected->count;
     }
     collected->count++;
 }
@@ -975,7 +998,9 @@ static void put_named_tuple(Renderer *r, PyObject *value)
     put_type_name(r, Py_TYPE(value));
     put_char(r->out, '(');
     Py_XINCREF(fields);
-    for (Py_ssize_t i = 0; fields != NULL && i < PyTuple_GET_SIZE(fields) && i < PyTuple_GET_SIZE(value) && i < MAX_ITEMS; i++) {
+    Py_ssize_t count = fields != NULL ? PyTuple_GET_SIZE(fields) : 0;
+    count = count < PyTuple_GET_SIZE(value) ? count : PyTuple_GET_SIZE(value);
+    for (Py_ssize_t i = 0; i < count && i < r->limits.items; i++) {
         put_comma(r, i);
         put_name(r, PyTuple_GET_ITEM(fields, i));
         put_char(r->out, '=');
@@ -1002,6 +1027,9 @@ static void put_object(Renderer *r, PyObject *value, const TypeInfo *info)
     bool is_dataclass = info->kind == KIND_DATACLASS;
     Kind content = is_dataclass ? KIND_OBJECT : info->content;
     Collected collected;
+    collected.shown = collected.few;
+    collected.capacity = 32;
+    collected.limit = r->limits.items;
     collect_attributes(&collected, value, info); /* what follows may reuse `info` */
     Py_ssize_t parts = 0;
     if (is_dataclass) {
@@ -1017,7 +1045,7 @@ static void put_object(Renderer *r, PyObject *value, const TypeInfo *info)
         put_content(r, value, content);
         parts++;
     }
-    for (Py_ssize_t i = 0; i < collected.count && i < MAX_ITEMS; i++) {
+    for (Py_ssize_t i = 0; i < collected.count && i < collected.limit; i++) {
         put_string_literal(r, parts++ ? ", " : before);
         put_name(r, collected.shown[i].name);
         put_char(r->out, '=');
@@ -1025,9 +1053,12 @@ static void put_object(Renderer *r, PyObject *value, const TypeInfo *info)
         Py_DECREF(collected.shown[i].name);
         Py_DECREF(collected.shown[i].value);
     }
-    if (collected.count > MAX_ITEMS) {
+    if (collected.count > collected.limit) {
         PUT_LITERAL(r->out, ", ");
-        put_rest(r, collected.count - MAX_ITEMS);
+        put_rest(r, collected.count - collected.limit);
+    }
+    if (collected.shown != collected.few) {
+        free(collected.shown);
     }
     put_string_literal(r, is_dataclass ? (parts ? ")" : "()") : ">");
 }
@@ -1056,7 +1087,7 @@ static void put_slice(Renderer *r, PyObject *value)
 static void put_array(Renderer *r, PyObject *value)
 {
     PyObject *code = PyObject_GetAttrString(value, "typecode");
-    PyObject *first = PySequence_GetSlice(value, 0, MAX_ITEMS);
+    PyObject *first = PySequence_GetSlice(value, 0, r->limits.items);
     PyObject *items = first != NULL ? PyObject_CallMethod(first, "tolist", NULL) : NULL;
     Py_ssize_t count = PySequence_Size(value);
     PUT_LITERAL(r->out, "array('");
@@ -1067,9 +1098,9 @@ static void put_array(Renderer *r, PyObject *value)
     if (items != NULL) {
         put_items(r, items, true);
     }
-    if (count > MAX_ITEMS) {
+    if (count > r->limits.items) {
         PUT_LITERAL(r->out, ", ");
-        put_rest(r, count - MAX_ITEMS);
+        put_rest(r, count - r->limits.items);
     }
     PUT_LITERAL(r->out, "])");
     r->is_broken |= code == NULL || items == NULL;
@@ -1247,7 +1278,7 @@ static void put_value(Renderer *r, PyObject *value)
     for (int i = 0; i < r->depth; i++) {
         is_cyclic |= r->inside[i] == value;
     }
-    if (is_cyclic || r->depth >= MAX_DEPTH) {
+    if (is_cyclic || r->depth >= r->limits.depth) {
         put_stub(r, value, kind, is_cyclic);
         return;
     }
@@ -1259,8 +1290,8 @@ static void put_value(Renderer *r, PyObject *value)
 static void render_start(Renderer *renderer, Buffer *out)
 {
     renderer->out = out;
-    renderer->parts = MAX_PARTS;
-    renderer->characters = 4 * MAX_CHARACTERS;
+    renderer->parts = renderer->limits.parts;
+    renderer->characters = 4 * renderer->limits.characters;
     renderer->depth = 0;
     renderer->is_numbering = renderer->is_ascii = true;
     renderer->is_broken = false;
@@ -1282,12 +1313,12 @@ size_t render(Renderer *renderer, Buffer *out, PyObject *value)
     return renderer->is_ascii ? size : count_characters(out->data + start, size);
 }
 
-size_t render_list_end_size(Py_ssize_t count)
+size_t render_list_end_size(const Renderer *r, Py_ssize_t count)
 {
     size_t size = 1;
-    if (count > MAX_ITEMS) {
+    if (count > r->limits.items) {
         size += sizeof ", …+" - 1;
-        for (Py_ssize_t left = count - MAX_ITEMS; left > 0; left /= 10) {
+        for (Py_ssize_t left = count - r->limits.items; left > 0; left /= 10) {
             size++;
         }
     }
@@ -1299,13 +1330,13 @@ void render_list_more(Renderer *r, Buffer *out, PyObject *list, Py_ssize_t from)
     render_start(r, out);
     r->inside[r->depth++] = list;
     Py_ssize_t i = from;
-    for (; i < MAX_ITEMS && i < PyList_GET_SIZE(list); i++) {
+    for (; i < r->limits.items && i < PyList_GET_SIZE(list); i++) {
         put_comma(r, i);
         put_owned(r, Py_NewRef(PyList_GET_ITEM(list, i)));
     }
-    if (PyList_GET_SIZE(list) > MAX_ITEMS) {
+    if (PyList_GET_SIZE(list) > r->limits.items) {
         PUT_LITERAL(out, ", ");
-        put_rest(r, PyList_GET_SIZE(list) - MAX_ITEMS);
+        put_rest(r, PyList_GET_SIZE(list) - r->limits.items);
     }
     put_char(out, ']');
 }

@@ -5,10 +5,7 @@
 #include "buffer.h"
 #include "compat.h"
 
-#define MAX_DEPTH 5
-#define MAX_ITEMS 64
-#define MAX_CHARACTERS 1000
-#define MAX_PARTS 4096
+#define DEEPEST 32 /* the largest limit of depth */
 #define MAX_NAME 200
 #define MAX_INT_BITS 13000
 
@@ -37,11 +34,19 @@ typedef struct {
     uint32_t size, capacity, characters;
 } CachedText;
 
+/* record/values.py's */
+typedef struct {
+    int depth;
+    Py_ssize_t items;
+    long characters, parts;
+} ValueLimits;
+
 typedef struct {
     Buffer *out;
+    ValueLimits limits;
     PyObject *describe_array; /* record/values.py's */
     long parts, characters;
-    PyObject *inside[MAX_DEPTH];
+    PyObject *inside[DEEPEST];
     int depth;
     bool is_numbering, is_ascii, is_broken;
     long unnumbered;
@@ -75,7 +80,7 @@ size_t render(Renderer *renderer, Buffer *out, PyObject *value);
 /* Appends the items of a list from number `from` on to the text of those before, and what ends a list. */
 void render_list_more(Renderer *renderer, Buffer *out, PyObject *list, Py_ssize_t from);
 /* Bytes of what ends the text of a list, behind its items. */
-size_t render_list_end_size(Py_ssize_t count);
+size_t render_list_end_size(const Renderer *renderer, Py_ssize_t count);
 
 /* Whether the last text was cut because the value has too many parts or characters. */
 static inline bool render_was_cut(const Renderer *renderer)

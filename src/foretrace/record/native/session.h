@@ -53,6 +53,7 @@ typedef struct {
     Name **names; /* of the variables; NULL for one that is not shown */
     int name_count, call_line, first_line;
     bool is_optimized, is_generator, is_suspendable, is_repeated; /* repeated: two variables have one name */
+    int8_t raises_again; /* see `code_raises_again`; -1: not found out yet */
     struct {
         int offset, line;
     } line_cache[LINE_CACHE];
@@ -97,7 +98,7 @@ typedef struct {
     PyObject *space; /* of a class body or a module: its names; owned */
     Slot *slots;
     int slot_count, slot_capacity;
-    Buffer raised; /* text of the last exception */
+    Buffer raised; /* text of the exception that would leave it now */
     size_t raised_characters;
     int raised_line;
     Buffer held;
@@ -191,6 +192,8 @@ int code_line(CodeInfo *info, PyCodeObject *code, int offset);
 int file_def_line(const File *file, int line);
 /* The instruction at `offset`, as the compiler wrote it. */
 int code_opcode(CodeInfo *info, PyCodeObject *code, int offset);
+/* Whether it has an instruction that raises an exception again. */
+bool code_raises_again(CodeInfo *info, PyCodeObject *code);
 /* What cannot change until the next event, after a line whose first instruction is at `offset`. */
 void code_find_quiet(CodeInfo *info, PyCodeObject *code, int offset, Quiet *quiet);
 Line file_line(const File *file, int line);

@@ -59,12 +59,13 @@ static int trace(PyObject *self, PyFrameObject *object, int what, PyObject *argu
     case PyTrace_CALL: {
         int before = session->stack_size;
         int result = on_call(session, frame, is_resumption(frame), offset);
-        if (session->stack_size == before) { /* not in scope: its lines are of no interest */
+        if (session->stack_size == before) { /* not recorded: its lines are of no interest until it is left */
             object->f_trace_lines = 0;
         }
         return result;
     }
     case PyTrace_RETURN:
+        object->f_trace_lines = 1; /* a generator goes on with the same frame */
         if (argument == NULL) {
             return on_unwind(session, frame, offset);
         }
@@ -199,7 +200,8 @@ CALLBACK(monitor_yield)
     return done(on_yield(session, frame, arguments[2], (int)PyLong_AsLong(arguments[1])));
 }
 
-/* The next three cannot be disabled. */
+/* The next three cannot be disabled. Where the frame stands is not always where they say: a handler that raises again goes back
+   to where the exception came from. */
 static inline bool is_ours(Session *session, InterpreterFrame **frame)
 {
     if (PyThreadState_Get() != session->thread) {
@@ -215,7 +217,8 @@ CALLBACK(monitor_throw)
     if (PyThreadState_Get() != session->thread) {
         Py_RETURN_NONE;
     }
-    return done(on_call(session, current_frame(), true, (int)PyLong_AsLong(arguments[1])));
+    InterpreterFrame *frame = current_frame();
+    return done(on_call(session, frame, true, frame_offset(frame)));
 }
 
 CALLBACK(monitor_raise)
@@ -226,7 +229,7 @@ CALLBACK(monitor_raise)
         Py_RETURN_NONE;
     }
     PyObject *value = arguments[2];
-    return done(on_exception(session, frame, (PyObject *)Py_TYPE(value), value, (int)PyLong_AsLong(arguments[1])));
+    return done(on_exception(session, frame, (PyObject *)Py_TYPE(value), value, frame_offset(frame)));
 }
 
 CALLBACK(monitor_unwind)
@@ -236,7 +239,7 @@ CALLBACK(monitor_unwind)
     if (!is_ours(session, &frame)) {
         Py_RETURN_NONE;
     }
-    return done(on_unwind(session, frame, frame_offset(frame))); /* a handler that raises again goes back to where that was */
+    return done(on_unwind(session, frame, frame_offset(frame)));
 }
 
 #define METHOD(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}

@@ -116,10 +116,10 @@ static bool append_items(Session *session, Slot *slot, PyObject *list, const Lis
 {
     Buffer *text = &session->scratch;
     text->size = 0;
-    put_bytes(text, slot->text, slot->size - render_list_end_size(slot->list.count));
+    put_bytes(text, slot->text, slot->size - render_list_end_size(&session->renderer, slot->list.count));
     render_list_more(&session->renderer, text, list, slot->list.count);
     size_t characters = count_characters(text->data, text->size);
-    if (characters > 4 * MAX_CHARACTERS || text->failed || session->renderer.is_broken) {
+    if ((long)characters > 4 * session->renderer.limits.characters || text->failed || session->renderer.is_broken) {
         PyErr_Clear();
         return false;
     }
@@ -368,17 +368,22 @@ static void write_variables(Writing *w)
 
 /* ---- class bodies and modules -------------------------------------------------------------------- */
 
-/* The value of a variable of a comprehension that runs inline, NULL if `name` is none that is bound. */
+/* The value of a variable of a comprehension that runs inline, NULL if `name` is none that is bound, or also that of a free
+   variable. */
 static PyObject *hidden_value(Activation *a, Name *name)
 {
     PyCodeObject *code = frame_code(a->frame);
+    PyObject *value = NULL;
     for (int i = 0; i < a->code->name_count; i++) {
         unsigned char kind = (unsigned char)PyBytes_AS_STRING(code->co_localspluskinds)[i];
+        if (a->code->names[i] == name && kind & CO_FAST_FREE) {
+            return NULL;
+        }
         if (a->code->names[i] == name && kind & CO_FAST_LOCAL) {
-            return frame_local(a->frame, i, kind);
+            value = frame_local(a->frame, i, kind);
         }
     }
-    return NULL;
+    return value;
 }
 
 static bool is_dunder(const Name *name)

@@ -43,17 +43,22 @@ void wire_put_context(Buffer *out, Text source, int entry)
     free(marked.data);
 }
 
-void wire_put_event(Buffer *out, Event event)
-{
-    static const Text tokens[] = {{"<|call_sep|>", 12}, {"<|line_sep|>", 12}, {"<|return_sep|>", 14}, {"<|exception_sep|>", 17}};
-    put_bytes(out, tokens[event].data, tokens[event].size);
-}
-
 void wire_put_action(Buffer *out, Text source)
 {
-    PUT_LITERAL(out, "<|action_sep|>");
-    put_protected(out, source.data, source.size);
-    put_char(out, '\n');
+    static const char head[] = "<|action_sep|>";
+    if (buffer_reserve(out, sizeof head + source.size)) {
+        char *at = out->data + out->size;
+        memcpy(at, head, sizeof head - 1);
+        out->size += sizeof head - 1;
+        if (memchr(source.data, '|', source.size) == NULL) { /* no special token in it */
+            memcpy(at + sizeof head - 1, source.data, source.size);
+            out->size += source.size;
+        }
+        else {
+            put_protected(out, source.data, source.size);
+        }
+        put_char(out, '\n');
+    }
 }
 
 void wire_put_value(Buffer *out, Text value)
@@ -61,9 +66,4 @@ void wire_put_value(Buffer *out, Text value)
     PUT_LITERAL(out, "<|arg_sep|>\"");
     put_json(out, value.data, value.size);
     put_char(out, '"');
-}
-
-void wire_end_frame(Buffer *out)
-{
-    PUT_LITERAL(out, "<|frame_sep|>");
 }

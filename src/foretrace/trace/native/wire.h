@@ -16,10 +16,29 @@ typedef struct {
 void wire_put_context(Buffer *out, Text source, int entry);
 
 /* A frame is an event; for a call or a line the locals as JSON; the source line; else a value; and its end. */
-void wire_put_event(Buffer *out, Event event);
+static inline void wire_put_event(Buffer *out, Event event)
+{
+    if (event == EVENT_LINE) { /* most are; and a literal's size is known */
+        PUT_LITERAL(out, "<|line_sep|>");
+    }
+    else if (event == EVENT_CALL) {
+        PUT_LITERAL(out, "<|call_sep|>");
+    }
+    else if (event == EVENT_RETURN) {
+        PUT_LITERAL(out, "<|return_sep|>");
+    }
+    else {
+        PUT_LITERAL(out, "<|exception_sep|>");
+    }
+}
+
 void wire_put_action(Buffer *out, Text source);
 void wire_put_value(Buffer *out, Text value);
-void wire_end_frame(Buffer *out);
+
+static inline void wire_end_frame(Buffer *out)
+{
+    PUT_LITERAL(out, "<|frame_sep|>");
+}
 
 #define WIRE_END "<|end_of_text|>"
 
