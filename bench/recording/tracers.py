@@ -20,7 +20,7 @@ from typing import Any, TextIO
 
 from workloads import HERE, Files
 
-from foretrace.record import Recorder, Scope
+from foretrace.record import Recorder, Scope, ValueLimits
 from foretrace.record.session import Format
 from foretrace.trace import Limits
 
@@ -293,9 +293,10 @@ class EmptyMonitor(EmptyTrace):
 class Ours(Tracer):
     """This package's recorder in C."""
 
-    title = "**foretrace**, binary (caps values)"
+    title = "**foretrace**, binary"
     form: Format = "binary"
     native = True
+    value_limits: ValueLimits | None = None
 
     def load(self) -> None:
         """Looks whether the recorder in C was built."""
@@ -307,7 +308,14 @@ class Ours(Tracer):
 
     def run(self, main: Main) -> None:
         """Records."""
-        recorder = Recorder(self.scope, limits=self.limits, output=self.output, form=self.form, native=self.native)
+        recorder = Recorder(
+            self.scope,
+            limits=self.limits,
+            value_limits=self.value_limits,
+            output=self.output,
+            form=self.form,
+            native=self.native,
+        )
         with recorder:
             main()
         if recorder.session.stopped:
@@ -318,21 +326,38 @@ class Ours(Tracer):
 class OursWire(Ours):
     """This package's recorder in C, writing what the model reads."""
 
-    title = "**foretrace**, CWM text (caps values)"
+    title = "**foretrace**, CWM text"
     form: Format = "wire"
+
+
+WHOLE = ValueLimits(depth=32, items=10**9, characters=10**9, parts=10**9)
+
+
+class OursWhole(Ours):
+    """This package's recorder in C, showing values as whole as `repr` does."""
+
+    title = "**foretrace**, binary, whole values"
+    value_limits = WHOLE
+
+
+class OursWholeWire(OursWire):
+    """This package's recorder in C, writing what the model reads, and values as whole as `repr` does."""
+
+    title = "**foretrace**, CWM text, whole values"
+    value_limits = WHOLE
 
 
 class Reference(Ours):
     """This package's recorder in Python."""
 
-    title = "foretrace in Python, binary (caps values)"
+    title = "foretrace in Python, binary"
     native = False
 
 
 class ReferenceWire(Reference):
     """This package's recorder in Python, writing what the model reads."""
 
-    title = "foretrace in Python, CWM text (caps values)"
+    title = "foretrace in Python, CWM text"
     form: Format = "wire"
 
 
@@ -350,4 +375,6 @@ TRACERS: dict[str, type[Tracer]] = {
     "reference_wire": ReferenceWire,
     "ours": Ours,
     "ours_wire": OursWire,
+    "ours_whole": OursWhole,
+    "ours_whole_wire": OursWholeWire,
 }

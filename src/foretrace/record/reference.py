@@ -381,9 +381,9 @@ class ReferenceRecorder:
             return {name: render(found[name]) for name in names if name in found and name != _HIDDEN}
         space: Any = activation.namespace
         items: dict[Any, Any] = dict(dict.items(space)) if issubclass(type(space), dict) else {}  # whatever class it says it is
-        if code.co_varnames:  # of comprehensions that run inline, from 3.12 on
-            found, free = activation.frame.f_locals, code.co_freevars  # of which a comprehension's may bear the name
-            items |= {n: found[n] for n in code.co_varnames if n in found and n != _HIDDEN and n not in free}
+        if code.co_varnames and (found := activation.frame.f_locals) is not space:  # a comprehension runs inline, from 3.12 on
+            names = [n for n in code.co_varnames if n != _HIDDEN and n not in code.co_freevars]
+            items |= {name: found[name] for name in names if name in found}
         shown = [n for n in items if type(n) is str and not (n.startswith("__") and n.endswith("__"))]
         return {name: render(items[name]) for name in shown}
 

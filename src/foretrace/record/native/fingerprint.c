@@ -4,7 +4,9 @@
 
 typedef struct {
     Renderer *renderer;
-    ValueLimits limits;
+    Py_ssize_t items; /* limits */
+    long most_parts;
+    int deepest;
     uint64_t lanes[2]; /* take turns, as a multiplication takes longer than what lies between two */
     unsigned turn;
     int parts, depth;
@@ -59,7 +61,7 @@ static inline bool mix_integer(Walk *w, PyObject *value)
 static inline bool walk(Walk *w, PyObject *value)
 {
     PyTypeObject *type = Py_TYPE(value);
-    if (++w->parts > w->limits.parts) {
+    if (++w->parts > w->most_parts) {
         return false;
     }
     if (type == &PyLong_Type) {
@@ -102,7 +104,7 @@ static bool walk_items(Walk *w, PyObject *value, Kind kind)
     Py_ssize_t count = Py_SIZE(value);
     PyObject **items = kind == KIND_LIST ? ((PyListObject *)value)->ob_item : ((PyTupleObject *)value)->ob_item;
     mix(w, kind, (uint64_t)count);
-    for (Py_ssize_t i = 0; i < count && i < w->limits.items; i++) {
+    for (Py_ssize_t i = 0; i < count && i < w->items; i++) {
         if (!walk(w, items[i])) {
             return false;
         }
@@ -123,7 +125,7 @@ static bool walk_pairs(Walk *w, PyObject *dict, Kind kind)
     mix(w, kind, (uint64_t)count);
     Py_ssize_t entry_count;
     const PyDictUnicodeEntry *entries = dict_entries(dict, &entry_count);
-    for (Py_ssize_t e = 0; entries != NULL && e < entry_count && i < w->limits.items; e++) {
+    for (Py_ssize_t e = 0; entries != NULL && e < entry_count && i < w->items; e++) {
         if (entries[e].me_value == NULL) {
             continue;
         }
@@ -131,7 +133,7 @@ static bool walk_pairs(Walk *w, PyObject *dict, Kind kind)
             return false;
         }
     }
-    while (entries == NULL && i++ < w->limits.items && PyDict_Next(dict, &at, &key, &item)) {
+    while (entries == NULL && i++ < w->items && PyDict_Next(dict, &at, &key, &item)) {
         if (!walk_pair(w, key, item, kind)) {
             return false;
         }
@@ -143,7 +145,7 @@ static bool walk_pairs(Walk *w, PyObject *dict, Kind kind)
 static bool walk_counter(Walk *w, PyObject *value)
 {
     bool was_in_set = w->in_set;
-    if (PyDict_GET_SIZE(value) > w->limits.items) { /* the most common ones may be any */
+    if (PyDict_GET_SIZE(value) > w->items) { /* the most common ones may be any */
         return false;
     }
     w->in_set = true;
@@ -159,7 +161,7 @@ static bool walk_set(Walk *w, PyObject *value, Kind kind)
     Py_ssize_t at = 0, count = PySet_GET_SIZE(value);
     bool was_in_set = w->in_set;
     mix(w, kind, (uint64_t)count);
-    if (count > w->limits.items) { /* the first ones by text may be any */
+    if (count > w->items) { /* the first ones by text may be any */
         return false;
     }
     w->in_set = true;
@@ -184,7 +186,7 @@ static bool walk_slots(Walk *w, PyObject *value, const TypeInfo *info)
         PyObject *name, *value;
     } slots[16];
     int count = info->slot_count, used = 0;
-    if (count > 16 || count > w->limits.items) {
+    if (count > 16 || count > w->items) {
         return false;
     }
     for (int i = 0; i < count; i++) {
@@ -243,7 +245,7 @@ static bool walk_object(Walk *w, PyObject *value, const TypeInfo *info)
     if (has_dict) {
         attributes_find(value, &found);
         if (found.values != NULL) {
-            return found.count <= MAX_SHARED && found.count <= w->limits.items && walk_shared(w, &found, number);
+            return found.count <= MAX_SHARED && found.count <= w->items && walk_shared(w, &found, number);
         }
     }
     mix(w, MARK_NUMBER, number);
@@ -253,7 +255,7 @@ static bool walk_object(Walk *w, PyObject *value, const TypeInfo *info)
         return true;
     }
     while (PyDict_Next(found.dict, &at, &name, &item)) {
-        if (!PyUnicode_CheckExact(name) || ++shown > w->limits.items || !walk_attribute(w, name, item)) {
+        if (!PyUnicode_CheckExact(name) || ++shown > w->items || !walk_attribute(w, name, item)) {
             return false;
         }
     }
@@ -297,7 +299,7 @@ static inline bool walk_container(Walk *w, PyObject *value, Kind kind)
     for (int i = 0; i < w->depth; i++) {
         is_cyclic |= w->inside[i] == value;
     }
-    if (!is_cyclic && w->depth < w->limits.depth) {
+    if (!is_cyclic && w->depth < w->deepest) {
         w->inside[w->depth++] = value;
         bool done = walk_inside(w, value, kind);
         w->depth--;
@@ -349,23 +351,33 @@ static bool finish(Walk *w, bool done, uint64_t *result)
     return done;
 }
 
-static Walk start(Renderer *renderer)
+static void start(Walk *w, Renderer *renderer)
 {
     renderer->given_count = 0;
     renderer->is_logging = true;
-    return (Walk){.renderer = renderer, .limits = renderer->limits, .lanes = {0x243F6A8885A308D3u, 0x13198A2E03707344u}};
+    w->renderer = renderer;
+    w->items = renderer->limits.items;
+    w->most_parts = renderer->limits.parts;
+    w->deepest = renderer->limits.depth;
+    w->lanes[0] = 0x243F6A8885A308D3u;
+    w->lanes[1] = 0x13198A2E03707344u;
+    w->turn = 0;
+    w->parts = w->depth = 0; /* `inside` is as deep as that */
+    w->in_set = false;
 }
 
 bool fingerprint(Renderer *renderer, PyObject *value, uint64_t *result)
 {
-    Walk w = start(renderer);
+    Walk w;
+    start(&w, renderer);
     return finish(&w, walk(&w, value), result);
 }
 
 bool fingerprint_list(Renderer *renderer, PyObject *list, const ListState *before, ListState *now, uint64_t *result)
 {
-    Walk w = start(renderer);
-    Py_ssize_t items = w.limits.items, count = PyList_GET_SIZE(list), shown = count < items ? count : items;
+    Walk w;
+    start(&w, renderer);
+    Py_ssize_t items = w.items, count = PyList_GET_SIZE(list), shown = count < items ? count : items;
     Py_ssize_t known = before == NULL ? -1 : before->count < items ? before->count : items;
     bool done = true, is_same = false;
     w.inside[w.depth++] = list;
