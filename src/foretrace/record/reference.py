@@ -28,10 +28,11 @@ from foretrace.trace import Event, Frame, Limits, Outcome
 _SUSPENDING = frozenset({"YIELD_VALUE", "SEND", "YIELD_FROM", "RESUME", "RETURN_GENERATOR"})
 """Instructions at which a scope stands when it is suspended; RESUME from 3.13 on. RETURN_GENERATOR: it has not started."""
 _RETURNING = frozenset({"RETURN_VALUE", "RETURN_CONST"})
-_CONSUMING = frozenset({"FOR_ITER", "SEND", "END_SEND", "END_ASYNC_FOR"})
+_CONSUMING = frozenset({"FOR_ITER", "SEND", "END_FOR", "END_SEND", "END_ASYNC_FOR"})
 """Instructions that take the end of an iterator for an end, not for an error."""
 _CACHE = 0
-_HIDDEN = ".0"
+_HIDDEN = (".", "@")
+"""What names start with that are the compiler's own, or a rewriter's."""
 _OPTIMIZED, _GENERATOR, _SUSPENDABLE = 0x1, 0x20, 0x2A0  # flags of a code object
 
 
@@ -134,6 +135,7 @@ class ReferenceRecorder:
             deep = self._deepest > sys.getrecursionlimit() // 2  # the recorder's own calls no longer fitted the stack
             why = "the program replaced the trace function" if was_replaced else "the entry function was not left"
             self._end(Outcome.TRUNCATED, "recursion" if deep else why)
+        self._is_over, self._stack = True, []  # frames that were entered keep their trace function
 
     def fill(self, why: str) -> None:
         """Does what happens when a budget has run out, `why` says which.
@@ -336,7 +338,11 @@ class ReferenceRecorder:
         """Writes the last frame, which the next event could still have changed."""
         if self._pending:
             pending, self._pending = self._pending, None
-            self.writer.frame(*pending)
+            try:
+                self.writer.frame(*pending)
+            except OSError:  # the output is full, or closed
+                self.is_open = False
+                self.fill("output")
 
     def _emit_value(self, frame: types.FrameType, value: Any, suspended: bool = False) -> None:
         self._renderer.begin()
@@ -378,11 +384,11 @@ class ReferenceRecorder:
         if code.co_flags & _OPTIMIZED:
             found: Any = activation.frame.f_locals
             names = [*code.co_varnames, *(n for n in code.co_cellvars if n not in code.co_varnames), *code.co_freevars]
-            return {name: render(found[name]) for name in names if name in found and name != _HIDDEN}
+            return {name: render(found[name]) for name in names if name in found and not name.startswith(_HIDDEN)}
         space: Any = activation.namespace
         items: dict[Any, Any] = dict(dict.items(space)) if issubclass(type(space), dict) else {}  # whatever class it says it is
         if code.co_varnames and (found := activation.frame.f_locals) is not space:  # a comprehension runs inline, from 3.12 on
-            names = [n for n in code.co_varnames if n != _HIDDEN and n not in code.co_freevars]
+            names = [n for n in code.co_varnames if not n.startswith(_HIDDEN) and n not in code.co_freevars]
             items |= {name: found[name] for name in names if name in found}
         shown = [n for n in items if type(n) is str and not (n.startswith("__") and n.endswith("__"))]
         return {name: render(items[name]) for name in shown}

@@ -219,7 +219,8 @@ static bool find_names(Session *session, CodeInfo *info, PyCodeObject *code)
     }
     for (int i = 0; i < info->name_count; i++) {
         PyObject *text = PyTuple_GET_ITEM(code->co_localsplusnames, i);
-        if (PyUnicode_CompareWithASCIIString(text, ".0") == 0) {
+        Py_UCS4 first = PyUnicode_GET_LENGTH(text) ? PyUnicode_READ_CHAR(text, 0) : 0;
+        if (first == '.' || first == '@') { /* the compiler's own, or a rewriter's */
             continue;
         }
         info->names[i] = intern_name(session, text);

@@ -171,6 +171,7 @@ static PyTypeObject session_type = {
     .tp_new = PyType_GenericNew,
     .tp_init = session_init,
     .tp_dealloc = session_dealloc,
+    .tp_call = source_call,
     .tp_traverse = session_traverse,
     .tp_clear = session_clear_references,
     .tp_methods = session_methods,

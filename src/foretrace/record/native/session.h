@@ -2,6 +2,8 @@
 #ifndef FORETRACE_SESSION_H
 #define FORETRACE_SESSION_H
 
+#include <sys/types.h>
+
 #include "buffer.h"
 #include "compat.h"
 #include "render.h"
@@ -181,6 +183,8 @@ typedef struct {
     uint64_t written;
     size_t last_start, last_frame; /* where the last record starts, and the frame in it */
     bool is_seekable, is_mapped;
+    dev_t device; /* of the output */
+    ino_t inode;
 } Session;
 
 /* ---- code.c ---- */
@@ -258,6 +262,8 @@ int session_fill(Session *session, const char *why);
 /* ---- sources.c ---- */
 extern Session *active_session;
 int source_start(Session *session);
+/* 3.11: what the program does with what `sys.gettrace` gave it. */
+PyObject *source_call(PyObject *self, PyObject *args, PyObject *keywords);
 /* Stops; sets whether the program replaced the trace function. */
 int source_stop(Session *session, bool *was_replaced);
 

@@ -331,6 +331,28 @@ static void stop_events(Session *session, bool *was_replaced)
 }
 #endif
 
+PyObject *source_call(PyObject *self, PyObject *args, PyObject *keywords)
+{
+#if HAS_MONITORING
+    PyErr_SetString(PyExc_TypeError, "a recorder cannot be called");
+    return NULL;
+#else
+    PyFrameObject *frame;
+    const char *event;
+    PyObject *argument;
+    if (!PyArg_ParseTuple(args, "O!sO", &PyFrame_Type, &frame, &event, &argument)) {
+        return NULL;
+    }
+    if (self == (PyObject *)active_session) { /* the program has put back the trace function that it had replaced */
+        PyEval_SetTrace(trace, self);
+        if (strcmp(event, "call") == 0 && trace(self, frame, PyTrace_CALL, argument) < 0) {
+            return NULL;
+        }
+    }
+    Py_RETURN_NONE;
+#endif
+}
+
 /* ---- both ---------------------------------------------------------------------------------------- */
 
 int source_start(Session *session)
@@ -347,7 +369,14 @@ int source_start(Session *session)
     PyObject *hook = PyCFunction_New(&foreign_method, (PyObject *)session);
     int result = hook != NULL ? set_thread_hook(hook) : -1;
     Py_XDECREF(hook);
-    if (result < 0 || start_events(session) < 0) {
+    if (result < 0) {
+        return -1;
+    }
+    if (start_events(session) < 0) {
+        PyObject *type, *value, *traceback;
+        PyErr_Fetch(&type, &value, &traceback);
+        set_thread_hook(Py_None);
+        PyErr_Restore(type, value, traceback);
         return -1;
     }
     active_session = session;

@@ -1,6 +1,7 @@
 /* Where bytes go: records of the binary form, or text of the wire, gathered in memory that outlives the process. */
 #include <errno.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "session.h"
@@ -9,8 +10,19 @@
 
 /* ---- output -------------------------------------------------------------------------------------- */
 
+/* Whether the descriptor is still that of the file that was opened: a program may close all that it finds open. */
+static bool is_our_output(const Session *session)
+{
+    struct stat now;
+    return fstat(session->output, &now) == 0 && now.st_dev == session->device && now.st_ino == session->inode;
+}
+
 static bool write_all(Session *session, const char *bytes, size_t size)
 {
+    if (!is_our_output(session)) {
+        errno = EBADF;
+        return false;
+    }
     while (size > 0) {
         ssize_t done = session->is_seekable ? pwrite(session->output, bytes, size, (off_t)session->written)
                                             : write(session->output, bytes, size);
@@ -41,8 +53,11 @@ static bool flush(Session *session)
     if (session->output < 0) {
         return true;
     }
+    uint64_t before = session->written;
     bool done = write_all(session, session->data, session->used);
-    session->used = 0;
+    size_t sent = (size_t)(session->written - before);
+    memmove(session->data, session->data + sent, session->used - sent); /* what could not be written stays in the tail */
+    session->used -= sent;
     set_committed(session);
     return done;
 }
@@ -152,6 +167,13 @@ int stream_open(Session *session)
         }
     }
     if (session->output >= 0) {
+        struct stat opened;
+        if (fstat(session->output, &opened) < 0) {
+            PyErr_SetFromErrno(PyExc_OSError);
+            return -1;
+        }
+        session->device = opened.st_dev;
+        session->inode = opened.st_ino;
         off_t at = lseek(session->output, 0, SEEK_CUR);
         session->is_seekable = at >= 0;
         session->written = at >= 0 ? (uint64_t)at : 0;
