@@ -182,7 +182,7 @@ typedef struct {
     size_t used, capacity;
     uint64_t written;
     size_t last_start, last_frame; /* where the last record starts, and the frame in it */
-    bool is_seekable, is_mapped;
+    bool is_seekable, is_mapped, output_failed;
     dev_t device; /* of the output */
     ino_t inode;
 } Session;

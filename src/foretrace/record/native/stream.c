@@ -58,6 +58,7 @@ static bool flush(Session *session)
     size_t sent = (size_t)(session->written - before);
     memmove(session->data, session->data + sent, session->used - sent); /* what could not be written stays in the tail */
     session->used -= sent;
+    session->output_failed = !done;
     set_committed(session);
     return done;
 }
@@ -89,7 +90,7 @@ static int commit(Session *session)
     Buffer *record = &session->record;
     if (record->failed || session->scratch.failed) {
         session->scratch.failed = false;
-        return session_fill(session, "memory");
+        return session_fill(session, session->output_failed ? "output" : "memory");
     }
     session->last_start = session->last_frame = SIZE_MAX;
     if (!record->is_borrowed) { /* it did not fit the room that was there */
