@@ -232,6 +232,93 @@ def f():
     except BaseException as e: r.append(type(e).__name__)
     return r
 """,
+    "async_exits": r"""
+import asyncio
+class Slow:
+    def __init__(self, swallow): self.swallow = swallow
+    async def __aenter__(self): await asyncio.sleep(0)
+    async def __aexit__(self, *a):
+        await asyncio.sleep(0)
+        return self.swallow
+class Quick:
+    def __enter__(self): return self
+    def __exit__(self, *a): return False
+async def fails():
+    await asyncio.sleep(0)
+    raise KeyError("f")
+async def a(swallow):
+    async with Slow(swallow): await fails()
+    return 1
+async def b(swallow):
+    async with Slow(swallow):
+        x = [await asyncio.sleep(0), await fails()]
+    return 2
+async def c():
+    with Quick():
+        await fails()
+async def d():
+    with Quick(): await asyncio.sleep(0); await fails()
+async def e():
+    try:
+        with Quick():
+            while True:
+                try: await fails()
+                finally: await asyncio.sleep(0)
+    except KeyError:
+        await asyncio.sleep(0)
+        raise
+async def g():
+    with Quick():
+        yield 1
+        await fails()
+        yield 2
+async def h():
+    return [i async for i in g()]
+async def main():
+    r = []
+    for x in (a(True), a(False), b(True), b(False), c(), d(), e(), h()):
+        try: r.append(await x)
+        except KeyError as error: r.append(error)
+    try: raise OSError("outer")
+    except OSError as error:
+        await asyncio.sleep(0)
+        r.append(await a(True))
+    return r
+def f():
+    return asyncio.run(main())
+""",
+    "throwing_what_is_handled": r"""
+import contextlib
+@contextlib.contextmanager
+def m(n):
+    try:
+        with contextlib.suppress(OSError): yield n
+    except KeyError: x = 1
+@contextlib.contextmanager
+def passing():
+    with contextlib.suppress(OSError):
+        yield
+def echo():
+    while True:
+        try: print((yield), end="")
+        except ValueError as v: x = v
+def f():
+    with m(1): raise KeyError("k")
+    with m(2), passing(): raise OSError("o")
+    try:
+        with passing(), passing(): raise KeyError("p")
+    except KeyError: pass
+    g = echo()
+    next(g)
+    g.throw(ValueError("x"))
+    try: raise ValueError("y")
+    except ValueError as e: g.throw(e)
+    try: raise OSError
+    except OSError as e:
+        g.send("")
+        for x in [1]: g.throw(ValueError)
+    g.close()
+""",
     "closures": r"""
 def f(n=2):
     def counter():

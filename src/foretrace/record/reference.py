@@ -30,6 +30,7 @@ _SUSPENDING = frozenset({"YIELD_VALUE", "SEND", "YIELD_FROM", "RESUME", "RETURN_
 _RETURNING = frozenset({"RETURN_VALUE", "RETURN_CONST"})
 _CONSUMING = frozenset({"FOR_ITER", "SEND", "END_FOR", "END_SEND", "END_ASYNC_FOR"})
 """Instructions that take the end of an iterator for an end, not for an error."""
+_SUSPENDABLE_TYPES = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 _CACHE = 0
 _HIDDEN = (".", "@")
 """What names start with that are the compiler's own, or a rewriter's."""
@@ -64,9 +65,9 @@ class _Activation:
     raised: str = ""
     """Text of the exception that would leave it now."""
     unwinding: bool = False
-    """Whether the last event was an exception, or a line of what handles it."""
-    exception: tuple[int, int] = 0, -1
-    """Identity of the last exception seen in it, and the offset of the instruction that raised it."""
+    """Whether the last event was an exception."""
+    resumed_at: int = -1
+    """Offset of the instruction at which it went on, if no line of it has begun since."""
     last_raised: int = -1
     """Number of that exception's frame in the trace, -1 if none was written."""
     held: list[Frame] = field(default_factory=list)
@@ -209,6 +210,7 @@ class ReferenceRecorder:
             if not code.co_flags & _OPTIMIZED:  # a class body or a module
                 activation.namespace = activation.frame.f_locals
             resumed = _is_resumed(activation.frame)
+            activation.resumed_at = activation.frame.f_lasti if resumed else -1
             self._emit(Event.CALL, activation.frame, locals=self._locals(activation), resumed=resumed)
         return self._step
 
@@ -226,6 +228,7 @@ class ReferenceRecorder:
                 if event == "return":
                     self._leave_hidden(activation)
             elif event == "line":
+                activation.unwinding, activation.resumed_at = False, -1
                 self._release(activation)
                 self._handled(activation)
                 self._emit(Event.LINE, frame, locals=self._locals(activation))
@@ -244,13 +247,13 @@ class ReferenceRecorder:
         activation.unwinding = not ends_iteration  # an await that is done stays here
         if ends_iteration:
             return
-        activation.exception = id(value), frame.f_lasti
         self._renderer.begin()
         activation.raised = self._error(kind, value)
         if issubclass(kind, GeneratorExit) and instruction in _SUSPENDING:
             if self._pending and self._pending[0].resumed:
                 activation.held = [self._pending[0], self._frame(Event.EXCEPTION, frame, value=activation.raised)]
                 self._pending = None
+                self.events -= 1
         else:
             self._release(activation)
             self._emit(Event.EXCEPTION, frame, value=activation.raised)
@@ -261,7 +264,6 @@ class ReferenceRecorder:
         if _instruction(activation.frame) == "PUSH_EXC_INFO":  # the handler of the exception just raised is entered
             return
         handled = sys.exc_info()[1]
-        activation.unwinding = handled is not None and id(handled) == activation.exception[0]
         if handled is not None:
             self._renderer.begin()
             activation.raised = self._renderer.render(handled)
@@ -274,7 +276,7 @@ class ReferenceRecorder:
             suspended = False
         elif instruction in _RETURNING:
             self._emit_value(frame, value)
-        elif instruction in _SUSPENDING and not self._is_passing(frame, value, activation):
+        elif instruction in _SUSPENDING and _is_yielding(frame, value, activation):
             suspended = True
             self._emit_value(frame, _unwrapped(value), suspended=True)
         else:
@@ -289,10 +291,6 @@ class ReferenceRecorder:
         ends_here = not suspended or (self.many and frame.f_code.co_flags & _GENERATOR)
         if id(frame) == self._entry and ends_here:
             self._end(outcome)
-
-    def _is_passing(self, frame: types.FrameType, value: Any, activation: _Activation) -> bool:
-        """Whether an exception raised at a yield passes there, perhaps again: what handles it goes back to where it was."""
-        return activation.unwinding and value is None and frame.f_lasti == activation.exception[1]
 
     def _leave_hidden(self, activation: _Activation) -> None:
         self._stack.pop()
@@ -428,6 +426,16 @@ def _is_resumed(frame: types.FrameType) -> bool:
     """Whether a scope that is entered goes on where it was suspended: it starts with `RESUME 0`."""
     at = frame.f_lasti
     return at >= 0 and (_instruction(frame) != "RESUME" or _opcodes(frame.f_code)[at + 1] & 3 != 0)
+
+
+def _is_yielding(frame: types.FrameType, value: Any, activation: _Activation) -> bool:
+    """Whether a scope left at a yield yields there. What raises again at the end of a `with` also goes back to where it was."""
+    has_moved = activation.resumed_at not in (-1, frame.f_lasti)
+    if value is not None or not (activation.raised or has_moved):
+        return True
+    owners = [x for x in gc.get_referrers(frame) if isinstance(x, _SUSPENDABLE_TYPES)]
+    states = [getattr(owner, kind, None) for owner in owners for kind in ("gi_suspended", "cr_suspended", "ag_suspended")]
+    return next((state for state in states if state is not None), not activation.unwinding)
 
 
 def _unwrapped(value: Any) -> Any:

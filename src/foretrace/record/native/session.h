@@ -222,6 +222,30 @@ int stream_release(Session *session, Activation *activation);
 int stream_close(Session *session);
 void stream_clear(Session *session);
 
+/* ---- slots.c ---- */
+/* Appends the text of a value, remembered if it was made before; returns its characters. */
+size_t render_remembered(Renderer *renderer, Buffer *out, PyObject *value);
+/* Brings a slot up to date with a value that it does not hold; whether its text is another now. */
+bool slot_update(Session *session, Slot *slot, PyObject *value);
+/* Ends what a slot holds. */
+void slot_clear(Session *session, Slot *slot);
+void slots_clear(Session *session, Activation *activation);
+void slots_clear_all(Session *session, Slot *slots, int *count);
+void slots_free(Session *session, Activation *activation);
+void slots_free_all(Session *session, Slot *slots, int capacity);
+/* Keeps memory within bounds however deep the program recurses: outer scopes' texts become digests. */
+void slots_forget(Session *session);
+#define MAX_TEXT_BYTES (4 << 20) /* that all slots hold */
+
+/* ---- kept.c ---- */
+/* Keeps what a scope that is suspended last showed, and gives it back. */
+void kept_put(Session *session, Activation *activation);
+void kept_take(Session *session, Activation *activation);
+/* A scope that is entered is not the suspended one that was at its place. */
+void kept_forget(Session *session, const InterpreterFrame *frame);
+void kept_clear(Session *session);
+void kept_free(Session *session);
+
 /* ---- state.c ---- */
 /* Gives a name a number in the stream: the record that says so goes in front of the frame that is being written. */
 void number_name_now(Session *session, Name *name);
@@ -231,23 +255,10 @@ static inline void number_name(Session *session, Name *name)
         number_name_now(session, name);
     }
 }
-/* Appends the text of a value, remembered if it was made before; returns its characters. */
-size_t render_remembered(Renderer *renderer, Buffer *out, PyObject *value);
 /* Writes the locals of a call or line frame; returns their characters. */
 size_t state_write(Session *session, Activation *activation);
 /* The same where nothing has changed. */
 size_t state_write_again(Session *session, Activation *activation);
-void slots_clear(Session *session, Activation *activation);
-void slots_free(Session *session, Activation *activation);
-/* Keeps memory within bounds however deep the program recurses: outer scopes' texts become digests. */
-void slots_forget(Session *session);
-/* Keeps what a scope that is suspended last showed, and gives it back. */
-void kept_put(Session *session, Activation *activation);
-void kept_take(Session *session, Activation *activation);
-/* A scope that is entered is not the suspended one that was at its place. */
-void kept_forget(Session *session, const InterpreterFrame *frame);
-void kept_clear(Session *session);
-void kept_free(Session *session);
 
 /* ---- events.c: -1 with an exception if the program has to stop ---- */
 int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offset);

@@ -399,6 +399,7 @@ bool stream_hold(Session *session, Activation *activation)
     session->used = session->last_start;
     set_committed(session);
     session->last_start = session->last_frame = SIZE_MAX;
+    session->events--;
     activation->is_held = true;
     return true;
 }
