@@ -174,6 +174,13 @@ static bool fingerprint_any(Renderer *renderer, PyObject *value, uint64_t *resul
                                     : fingerprint(renderer, value, result);
 }
 
+static inline void slot_set_leaf(Slot *slot)
+{
+    slot->has_fingerprint = false;
+    slot->list.count = -1;
+    slot->is_first = true;
+}
+
 size_t render_remembered(Renderer *renderer, Buffer *out, PyObject *value)
 {
     uint64_t now;
@@ -198,13 +205,17 @@ bool slot_update(Session *session, Slot *slot, PyObject *value)
 {
     bool changed;
     Py_INCREF(value);
-    if (is_leaf(value)) {
+    long long number;
+    if (PyLong_CheckExact(value) && int_is_compact(value, &number)) { /* most of what changes */
+        char digits[DECIMAL_SIZE], *end = digits + DECIMAL_SIZE, *start = write_decimal(end, number);
+        changed = slot_store(session, slot, start, (size_t)(end - start), (size_t)(end - start));
+        slot_set_leaf(slot);
+    }
+    else if (is_leaf(value)) {
         session->scratch.size = 0;
         size_t characters = render(&session->renderer, &session->scratch, value);
         changed = slot_store(session, slot, session->scratch.data, session->scratch.size, characters);
-        slot->has_fingerprint = false;
-        slot->list.count = -1;
-        slot->is_first = true;
+        slot_set_leaf(slot);
     }
     else {
         changed = update_container(session, slot, value);

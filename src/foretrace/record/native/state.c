@@ -171,7 +171,7 @@ static PyObject *hidden_value(Activation *a, Name *name)
     return value;
 }
 
-static bool is_dunder(const Name *name)
+static bool is_dunder_name(const Name *name)
 {
     return name->size >= 2 && name->text[0] == '_' && name->text[1] == '_' &&
            name->text[name->size - 1] == '_' && name->text[name->size - 2] == '_';
@@ -261,7 +261,7 @@ static bool collect_space(Session *session, Activation *a, Items *items)
             PyErr_Clear();
             return false;
         }
-        if (is_dunder(name)) {
+        if (is_dunder_name(name)) {
             continue;
         }
         PyObject *hidden = code->co_nlocals ? hidden_value(a, name) : NULL;
@@ -272,7 +272,7 @@ static bool collect_space(Session *session, Activation *a, Items *items)
     int spaced = items->count;
     for (int i = 0; i < a->code->name_count && code->co_nlocals; i++) {
         Name *name = a->code->names[i];
-        PyObject *hidden = name != NULL && !is_dunder(name) ? hidden_value(a, name) : NULL;
+        PyObject *hidden = name != NULL && !is_dunder_name(name) ? hidden_value(a, name) : NULL;
         for (int j = 0; j < spaced && hidden != NULL; j++) {
             hidden = items->items[j].name == name ? NULL : hidden;
         }
@@ -362,7 +362,7 @@ static void write_space(Writing *w)
 /* ---- a frame ------------------------------------------------------------------------------------- */
 
 /* Puts the counts, which are known only now, in front of the edits, which start at `start` behind a byte for them. */
-static void put_counts(Writing *w, size_t start)
+static void put_edit_counts(Writing *w, size_t start)
 {
     Session *session = w->session;
     Buffer *record = &session->record, *counts = &session->scratch;
@@ -407,7 +407,7 @@ size_t state_write(Session *session, Activation *activation)
         put_char(&session->record, '}');
     }
     else if (!session->record.failed) {
-        put_counts(&w, session->frame_at + head);
+        put_edit_counts(&w, session->frame_at + head);
     }
     activation->is_reset = false;
     return w.characters;

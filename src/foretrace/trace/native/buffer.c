@@ -21,30 +21,9 @@ bool buffer_grow(Buffer *buffer, size_t more)
     return true;
 }
 
-void put_decimal(Buffer *buffer, int64_t value)
-{
-    static const char pairs[] =
-        "0001020304050607080910111213141516171819202122232425262728293031323334353637383940414243444546474849"
-        "5051525354555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
-    char digits[24], *at = digits + sizeof digits;
-    uint64_t rest = value < 0 ? (uint64_t)-(value + 1) + 1 : (uint64_t)value;
-    while (rest >= 100) {
-        at -= 2;
-        memcpy(at, pairs + 2 * (rest % 100), 2);
-        rest /= 100;
-    }
-    if (rest >= 10) {
-        at -= 2;
-        memcpy(at, pairs + 2 * rest, 2);
-    }
-    else {
-        *--at = (char)('0' + rest);
-    }
-    if (value < 0) {
-        *--at = '-';
-    }
-    put_bytes(buffer, at, (size_t)(digits + sizeof digits - at));
-}
+const char decimal_pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
+                             "4950515253545556575859606162636465666768697071727374757677787980818283848586878889909192939495969798"
+                             "99";
 
 /* Length of the special token that starts at `text`, which is "<", any number of backslashes, "|name|>"; 0 if none does. */
 static size_t token_length(const char *text, size_t size)

@@ -65,8 +65,37 @@ static inline void put_text(Buffer *buffer, const char *text, size_t size)
     put_bytes(buffer, text, size);
 }
 
+#define DECIMAL_SIZE 20
+extern const char decimal_pairs[];
+
+/* Writes a number in decimal so that it ends before `end`, and returns where it starts, DECIMAL_SIZE before that at most. */
+static inline char *write_decimal(char *end, int64_t value)
+{
+    uint64_t rest = value < 0 ? (uint64_t)-(value + 1) + 1 : (uint64_t)value;
+    while (rest >= 100) {
+        end -= 2;
+        memcpy(end, decimal_pairs + 2 * (rest % 100), 2);
+        rest /= 100;
+    }
+    if (rest >= 10) {
+        end -= 2;
+        memcpy(end, decimal_pairs + 2 * rest, 2);
+    }
+    else {
+        *--end = (char)('0' + rest);
+    }
+    if (value < 0) {
+        *--end = '-';
+    }
+    return end;
+}
+
 /* A number in decimal. */
-void put_decimal(Buffer *buffer, int64_t value);
+static inline void put_decimal(Buffer *buffer, int64_t value)
+{
+    char digits[DECIMAL_SIZE], *start = write_decimal(digits + DECIMAL_SIZE, value);
+    put_bytes(buffer, start, (size_t)(digits + DECIMAL_SIZE - start));
+}
 
 /* Text within a JSON string, as json.dumps(ensure_ascii=False) escapes it; lone surrogates as \udXXX; and special tokens
    of the wire that occur in it protected by a backslash. */
