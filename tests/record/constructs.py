@@ -267,16 +267,9 @@ async def e():
     except KeyError:
         await asyncio.sleep(0)
         raise
-async def g():
-    with Quick():
-        yield 1
-        await fails()
-        yield 2
-async def h():
-    return [i async for i in g()]
 async def main():
     r = []
-    for x in (a(True), a(False), b(True), b(False), c(), d(), e(), h()):
+    for x in (a(True), a(False), b(True), b(False), c(), d(), e()):
         try: r.append(await x)
         except KeyError as error: r.append(error)
     try: raise OSError("outer")
@@ -286,6 +279,25 @@ async def main():
     return r
 def f():
     return asyncio.run(main())
+""",
+    "async_generator_exits": r"""
+import asyncio
+class Quick:
+    def __enter__(self): return self
+    def __exit__(self, *a): return False
+async def fails():
+    await asyncio.sleep(0)
+    raise KeyError("f")
+async def g():
+    with Quick():
+        yield 1
+        await fails()
+        yield 2
+async def h():
+    return [i async for i in g()]
+def f():
+    try: asyncio.run(h())
+    except KeyError as e: return e
 """,
     "throwing_what_is_handled": r"""
 import contextlib

@@ -384,8 +384,10 @@ class ReferenceRecorder:
             names = [*code.co_varnames, *(n for n in code.co_cellvars if n not in code.co_varnames), *code.co_freevars]
             return {name: render(found[name]) for name in names if name in found and not name.startswith(_HIDDEN)}
         space: Any = activation.namespace
-        items: dict[Any, Any] = dict(dict.items(space)) if issubclass(type(space), dict) else {}  # whatever class it says it is
-        if code.co_varnames and (found := activation.frame.f_locals) is not space:  # a comprehension runs inline, from 3.12 on
+        is_dict = issubclass(type(space), dict)  # whatever class it says it is
+        items: dict[Any, Any] = dict(dict.items(space)) if is_dict else {}
+        if code.co_varnames and (found := activation.frame.f_locals) is not space:
+            # a comprehension runs inline, from 3.12 on
             names = [n for n in code.co_varnames if not n.startswith(_HIDDEN) and n not in code.co_freevars]
             items |= {name: found[name] for name in names if name in found}
         shown = [n for n in items if type(n) is str and not (n.startswith("__") and n.endswith("__"))]
@@ -429,7 +431,7 @@ def _is_resumed(frame: types.FrameType) -> bool:
 
 
 def _is_yielding(frame: types.FrameType, value: Any, activation: _Activation) -> bool:
-    """Whether a scope left at a yield yields there. What raises again at the end of a `with` also goes back to where it was."""
+    """Whether a scope left at a yield yields there. What raises again at the end of a `with` goes back to where it was, too."""
     has_moved = activation.resumed_at not in (-1, frame.f_lasti)
     if value is not None or not (activation.raised or has_moved):
         return True

@@ -23,8 +23,8 @@ zigzag-coded (`sint`); a text is its length in bytes and UTF-8 with lone surroga
                           each edit: int: 2 * position now + whether the name is new; [int: string of the name]; text
 
 A call opens a scope without locals; a return, or an exception with `unwind`, closes it. A scope that is suspended is kept,
-and a call with an `age` goes on with it: with the last one that was suspended if it is 1, with the one before if it is 2, and
-so on. A frame's depth is the number of open scopes below its own. The recorder in C writes the same (`record/native`), and
+and a call with an `age` goes on with it: with the last one that was suspended if it is 1, with the one before if it is 2. A
+frame's depth is the number of open scopes below its own. The recorder in C writes the same (`record/native`), and
 `trace/native` reads it.
 """
 
