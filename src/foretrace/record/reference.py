@@ -431,7 +431,7 @@ def _is_resumed(frame: types.FrameType) -> bool:
 
 
 def _is_yielding(frame: types.FrameType, value: Any, activation: _Activation) -> bool:
-    """Whether a scope left at a yield yields there. What raises again at the end of a `with` goes back to where it was, too."""
+    """Whether a scope left at a yield yields there. A `with` that raises again goes back to where it was, too."""
     has_moved = activation.resumed_at not in (-1, frame.f_lasti)
     if value is not None or not (activation.raised or has_moved):
         return True
