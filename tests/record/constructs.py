@@ -1029,7 +1029,7 @@ def handler(number, frame):
     seen.append(number)
     if len(seen) == 2: raise KeyError("from handler")
 def f():
-    old = signal.signal(signal.SIGUSR1, handler)
+    signal.signal(signal.SIGUSR1, handler)
     signal.raise_signal(signal.SIGUSR1)
     try:
         signal.raise_signal(signal.SIGUSR1)
@@ -1038,7 +1038,7 @@ def f():
         x = 2
     for i in range(2):
         signal.raise_signal(signal.SIGUSR1)
-    signal.signal(signal.SIGUSR1, old)
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
     return x, seen
 """,
     "properties": r"""
@@ -1209,5 +1209,19 @@ def f():
     space = {}
     exec(compile("class Q:\n    z = 1\n    y = z\nq = Q()\n", "<program>", "exec"), {"__name__": "m"}, space)
     return sorted(k for k in d if k != "__builtins__"), sorted(space)
+""",
+    "values_that_cannot_be_shown": r"""
+import sys
+class P: pass
+def f():
+    sys.set_int_max_str_digits(640)
+    p, q = P(), P()
+    a = [p, 10**700, q]
+    b = [q, p]
+    p.q = {q: 10**800, 1: p}
+    c = {10**700, p, q}
+    sys.set_int_max_str_digits(4300)
+    d = 1
+    return q
 """,
 }

@@ -18,7 +18,8 @@ class Plain:
     def __init__(self, *values, **named):
         for i, value in enumerate(values):
             setattr(self, "abcdefgh"[i % 8] * (i // 8 + 1), value)
-        self.__dict__.update(named)
+        for name, value in named.items():
+            setattr(self, name, value)
     def method(self): return self
     @classmethod
     def made(cls): return cls()
@@ -243,7 +244,7 @@ CHANGES = r"""
 {v} = {v}, {v}|del {v}|{v}.extend(range({n} * 20))|{v}[:] = {v}[::-1]|{v}.key = {h}|{v}.me = None|object.__setattr__({v}, "x", {e})
 function.__name__ = {s}|Plain.__name__ = {s}|Deleted.__qualname__ = "q"|Plain.late = {e}|Plain.a = property(function)|del Plain.a
 Slotted2.__name__ = {s}|Slotted3.x = 5|Data.__name__ = {s}|{v}._name_ = {e}|{v}.__init__({e})|dict.__setitem__({v}, {h}, {e})|sys.intern("k")
-list.append({v}, {e})|set.add({v}, {h})|dict.pop({v}, {h})|list.clear({v})|{v}.values = {e}|{v}.fill(2)|{v}[1:] = 9|{v}.resize(2)|next({v})
+list.append({v}, {e})|set.add({v}, {h})|dict.pop({v}, {h})|list.clear({v})|{v}.values = {e}|{v}.fill(2)|{v}[1:] = 9|next({v})
 {v}.__setstate__({{}})|{v}.send(None)|{v}.__kwdefaults__ = {{}}|{v}.cell_contents = {e}|Plain.__slots__ = ()|Plain.__dict__["a"]
 dict.__delitem__({v}, next(dict.__iter__({v})))|types.ModuleType.__setattr__({v}, "__name__", {e})|MyList.late = {e}|{v}.subtract({{{h}: 2}})
 Aliased.alias = {e}|Aliased.alias = Slotted.x|setattr(Plain, "slot", Slotted.__dict__["x"])|delattr(Plain, "slot")|{v}.left = 1|{v}.c = {v}
@@ -257,6 +258,7 @@ def _choices(text: str) -> list[str]:
 
 
 _LEAVES, _COMPOUNDS, _HASHABLE, _CHANGES = map(_choices, (LEAVES, COMPOUNDS, HASHABLE, CHANGES))
+PRODUCTIONS = [*_LEAVES, *_COMPOUNDS, *_HASHABLE]
 _HASHABLE_LEAVES = [text for text in _HASHABLE if "{" not in text]
 
 

@@ -271,3 +271,59 @@ def test_every_thread_is_counted_and_asynchronous_yields_show_their_value() -> N
     source = "import threading\ndef f():\n    for _ in range(3):\n        t = threading.Thread(target=int)\n        t.start()\n        t.join()\n"
     assert record_program(source, "f", "").header.threads_unrecorded == 3
     assert "return/s 2 1" in traced("async def f():\n    yield 1\n")
+
+
+CLEAN = "def clean():\n    try:\n        int('x')\n    except ValueError:\n        pass\n"
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "except KeyError:\n        try:\n            int('x')\n        except ValueError:\n            pass\n        raise",
+        "except KeyError:\n        clean()\n        for x in iter([1]):\n            pass\n        raise",
+        "finally:\n        clean()",
+        "except KeyError:\n        again()",
+        "except KeyError as e:\n        e.args = ('k',)\n        try:\n            raise\n        finally:\n            clean()",
+        "except (ValueError, OSError):\n        pass",
+    ],
+)
+def test_what_is_raised_again_is_told_whatever_the_handler_did(handler: str) -> None:
+    source = f"{CLEAN}def again():\n    raise\ndef f():\n    try:\n        {{}}['k']\n    {handler}\n"
+    trace = record_program(source, "f", "")
+    assert (trace.header.outcome, trace.exception, trace.frames[-1].unwind) == (Outcome.RAISED, "KeyError('k')", True)
+
+
+@pytest.mark.parametrize("line", ["with C(): yield 1", "with C():\n        yield 1", "with C():\n        yield"])
+@pytest.mark.parametrize("close", ["it.close()", "it.throw(GeneratorExit)"])
+def test_a_generator_closed_within_a_with_ends_with_an_exception(line: str, close: str) -> None:
+    source = "class C:\n    def __enter__(self):\n        pass\n    def __exit__(self, *a):\n        return False\n"
+    source += f"def g():\n    {line}\ndef f():\n    it = g()\n    next(it)\n    try:\n        {close}\n"
+    frames = record_program(source + "    except GeneratorExit:\n        pass\n", "f", "").frames
+    last = [frame for frame in frames if frame.function == "g"][-1]
+    assert (last.event, last.value, last.unwind) == (Event.EXCEPTION, "GeneratorExit()", True)
+
+
+def test_what_never_started_is_not_recorded_when_it_is_closed() -> None:
+    source = "def g():\n    yield\ndef f():\n    it = g()\n    it.close()\n    del it\n    g()\n    return 1\n"
+    assert {frame.function for frame in record_program(source, "f", "").frames} == {"f"}
+
+
+def test_an_exception_thrown_into_what_never_started_leaves_it() -> None:
+    source = (
+        "def g():\n    yield\ndef f():\n    try:\n        g().throw(KeyError('k'))\n    except KeyError:\n        return 1\n"
+    )
+    frames = record_program(source, "f", "").frames
+    assert [(f.event, f.value, f.unwind) for f in frames if f.function == "g" and f.value] == [
+        (Event.EXCEPTION, "KeyError('k')", True)
+    ]
+
+
+def test_a_namespace_that_says_it_is_a_dict_is_not_asked() -> None:
+    source = "class N:\n    __class__ = dict\n    def __init__(self):\n        self.d = {}\n"
+    source += (
+        "    def __getitem__(self, k):\n        return self.d[k]\n    def __setitem__(self, k, v):\n        self.d[k] = v\n"
+    )
+    source += "class M(type):\n    def __prepare__(name, bases):\n        return N()\n"
+    source += "    def __new__(m, name, bases, space):\n        return type(name, bases, space.d)\n"
+    source += "def f():\n    class A(metaclass=M):\n        x = 1\n    return A.x\n"
+    assert record_program(source, "f", "").result == "1"

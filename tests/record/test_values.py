@@ -155,9 +155,18 @@ class _DictProperty:
         raise RuntimeError
 
 
+class _Slotted:
+    __slots__ = ("x",)
+
+
+class _Aliased:
+    other, own = _Slotted.x, 1  # type: ignore[misc]
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
+        (_Aliased(), "<_Aliased#1>"),
         (_Odd(), "<_Odd#1>"),
         ([_Odd()], "[<_Odd#1>]"),
         (_NotFields((1, 2)), "<_NotFields#1 (1, 2)>"),

@@ -22,7 +22,7 @@ from typing import Any, Protocol
 
 from foretrace.record.budget import Stop, WhenFull
 from foretrace.record.scope import Sampler, def_line
-from foretrace.record.values import Renderer, ValueLimits
+from foretrace.record.values import HEAP_TYPE, Renderer, ValueLimits, type_flags, type_name
 from foretrace.trace import Event, Frame, Limits, Outcome
 
 _SUSPENDING = frozenset({"YIELD_VALUE", "SEND", "YIELD_FROM", "RESUME", "RETURN_GENERATOR"})
@@ -394,9 +394,9 @@ class ReferenceRecorder:
         return {name: render(items[name]) for name in shown}
 
     def _error(self, kind: type, value: Any) -> str:
-        if isinstance(value, BaseException):
+        if issubclass(type(value), BaseException):
             return self._renderer.render(value)
-        return f"{kind.__name__}({'' if value is None else self._renderer.render(value)})"
+        return f"{type_name(kind)}({'' if value is None else self._renderer.render(value)})"
 
 
 _recording: set[ReferenceRecorder] = set()
@@ -442,4 +442,6 @@ def _is_yielding(frame: types.FrameType, value: Any, activation: _Activation) ->
 
 def _unwrapped(value: Any) -> Any:
     """What an asynchronous generator yields, out of the object that the interpreter wraps it in."""
-    return gc.get_referents(value)[0] if type(value).__name__ == "async_generator_wrapped_value" else value
+    kind = type(value)
+    is_wrapped = not type_flags(kind) & HEAP_TYPE and type_name(kind) == "async_generator_wrapped_value"
+    return gc.get_referents(value)[0] if is_wrapped else value

@@ -69,10 +69,10 @@ _ORDINARY_KEYS = {str, int, float, bool, bytes, type(None)}
 """Types whose hash and equality are not the program's."""
 _exception_arguments = BaseException.__dict__["args"].__get__
 _class_dict = type.__dict__["__dict__"].__get__
-_class_flags = type.__dict__["__flags__"].__get__
+type_flags = type.__dict__["__flags__"].__get__
 _class_mro = type.__dict__["__mro__"].__get__
 _class_name = type.__dict__["__name__"].__get__
-_HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class made by a class statement
+HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: a class made by a class statement
 DEEPEST = 32
 """The largest limit of depth."""
 _MAX_NAME = 200
@@ -120,10 +120,11 @@ class Renderer:
     def render(self, value: Any) -> str:
         """The text of `value`; never raises and never calls code of the traced program."""
         self._parts, self._characters, self._inside = self.limits.parts, 4 * self.limits.characters, []
+        self._is_numbering = True  # whatever broke while a set was rendered
         try:
             return self._value(value)
         except Exception:  # an object that is broken inside: whatever it does, the program must not see it
-            return f"<{_type_name(type(value))} not shown>"
+            return f"<{type_name(type(value))} not shown>"
 
     def _value(self, value: Any) -> str:
         kind = type(value)
@@ -152,11 +153,11 @@ class Renderer:
             parts = value._numerator, value._denominator
             return f"Fraction({', '.join(map(_integer, parts))})" if all(type(x) is int for x in parts) else None
         if issubclass(kind, type):
-            return f"<class '{_type_name(value)}'>"
+            return f"<class '{type_name(value)}'>"
         if type(kind) is not type:  # a class with a metaclass of its own may have any hash and equality
             if issubclass(kind, enum.Enum):
                 name = _instance_dict(value, kind).get("_name_")
-                return f"<{_type_name(kind)}.{_clipped(name) if type(name) is str else '?'}>"
+                return f"<{type_name(kind)}.{_clipped(name) if type(name) is str else '?'}>"
         elif kind in _ATOMS or kind in _PLAIN or (kind in _DATED and not _has_own_zone(value)):
             return repr(value)
         elif kind in _FUNCTIONS:
@@ -204,7 +205,7 @@ class Renderer:
         if kind is array.array:
             shown = [self._value(x) for x in value[: self.limits.items].tolist()] + self._rest(len(value))
             return f"array('{value.typecode}', [{', '.join(shown)}])"
-        if _type_name(kind) == "ndarray" and not _class_flags(kind) & _HEAP_TYPE:
+        if type_name(kind) == "ndarray" and not type_flags(kind) & HEAP_TYPE:
             return describe_array(value)
         return self._object(value, kind)
 
@@ -263,13 +264,13 @@ class Renderer:
         if issubclass(kind, tuple) and type(fields) is tuple and all(type(n) is str for n in fields):
             items = zip(fields, tuple.__iter__(value), strict=False)
             shown = [f"{_clipped(n)}={self._value(x)}" for n, x in _first(items, self.limits.items)]
-            return f"{_type_name(kind)}({', '.join(shown)})"
+            return f"{type_name(kind)}({', '.join(shown)})"
         if issubclass(kind, BaseException):
             arguments = _exception_arguments(value)
             parts = [self._value(x) for x in arguments[: self.limits.items]] + self._rest(len(arguments))
-            return f"{_type_name(kind)}({', '.join(parts)})"
+            return f"{type_name(kind)}({', '.join(parts)})"
         is_dataclass = "__dataclass_fields__" in _class_dict(kind)
-        head = f"{_type_name(kind)}(" if is_dataclass else f"<{self._name(value, kind)}"
+        head = f"{type_name(kind)}(" if is_dataclass else f"<{self._name(value, kind)}"
         parts = []
         built_in = next((base for base in _class_mro(kind) if type(base) is type and base in _BASES), None)
         if built_in is not None and not is_dataclass:
@@ -301,7 +302,7 @@ class Renderer:
 
     def _name(self, value: object, kind: type) -> str:
         """`Node#2`: the type and a number, by first appearance in this frame."""
-        name = _type_name(kind)
+        name = type_name(kind)
         if not self._is_numbering:
             self._unnumbered += 1
             return name
@@ -351,14 +352,14 @@ def _clipped(name: str) -> str:
     return text if len(text) <= _MAX_NAME else f"{text[:_MAX_NAME]}…"
 
 
-def _type_name(kind: Any) -> str:
+def type_name(kind: Any) -> str:
     return _clipped(_class_name(kind))
 
 
 def _attributes(value: object, kind: type) -> Iterator[tuple[str, object]]:
     """Instance attributes: slots by their descriptors, then the instance dictionary; properties are not run."""
     for base in reversed(_class_mro(kind)):
-        if not _class_flags(base) & _HEAP_TYPE:
+        if not type_flags(base) & HEAP_TYPE:
             continue  # the members of a generator or a code object are the interpreter's, not the program's
         for name, member in list(_class_dict(base).items()):
             if type(name) is str and type(member) is types.MemberDescriptorType and not name.startswith("__"):
@@ -389,7 +390,7 @@ def _function_name(value: Any) -> str:
     """The name of a function or method, of whatever a method was made of."""
     inner = value.__func__ if type(value) is types.MethodType else value
     named = type(type(inner)) is type and type(inner) in _FUNCTIONS and type(inner) is not types.MethodType
-    return _clipped(inner.__name__) if named else _type_name(type(inner))
+    return _clipped(inner.__name__) if named else type_name(type(inner))
 
 
 def describe_array(value: Any) -> str:

@@ -211,7 +211,13 @@ def read_binary(data: bytes, *, partial: bool = False, only: int | None = None) 
     for shared, path, source, files, frames, outcome, detail, threads in _binary.frames(
         data, partial, FormatError, Frame, EVENTS, -1 if only is None else only
     ):
-        yield _trace(_shared(shared), path, source, files, frames, OUTCOMES[outcome], detail, threads)
+        try:
+            header = _shared(shared)
+        except FormatError:
+            if not partial:
+                raise
+            return
+        yield _trace(header, path, source, files, frames, OUTCOMES[outcome], detail, threads)
 
 
 def binary_to_wire(data: bytes, *, partial: bool = False) -> bytes:

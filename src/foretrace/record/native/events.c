@@ -404,7 +404,8 @@ int on_return(Session *session, InterpreterFrame *frame, PyObject *value, int of
 
 int on_yield(Session *session, InterpreterFrame *frame, PyObject *value, int offset)
 {
-    if (strcmp(Py_TYPE(value)->tp_name, "async_generator_wrapped_value") == 0) {
+    PyTypeObject *type = Py_TYPE(value);
+    if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE) && strcmp(type->tp_name, "async_generator_wrapped_value") == 0) {
         struct {
             PyObject_HEAD
             PyObject *wrapped;

@@ -106,6 +106,9 @@ void put_value(Renderer *r, PyObject *value)
         count_leaf(r, start);
         return;
     }
+    if (r->is_broken) { /* nothing of it will be shown: no object gets a number any more */
+        return;
+    }
     bool is_cyclic = false;
     for (int i = 0; i < r->depth; i++) {
         is_cyclic |= r->inside[i] == value;

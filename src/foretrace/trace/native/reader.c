@@ -62,6 +62,39 @@ static int read_index(Reader *reader, int limit, const char *problem)
     return (int)value;
 }
 
+/* Length of the UTF-8 sequence at `at`, lone surrogates included; 0 if it is none. */
+static size_t sequence_length(const unsigned char *at, const unsigned char *end)
+{
+    size_t length = at[0] < 0x80 ? 1 : at[0] < 0xC2 ? 0 : at[0] < 0xE0 ? 2 : at[0] < 0xF0 ? 3 : at[0] < 0xF5 ? 4 : 0;
+    if (length > (size_t)(end - at)) {
+        return 0;
+    }
+    for (size_t i = 1; i < length; i++) {
+        if ((at[i] & 0xC0) != 0x80) {
+            return 0;
+        }
+    }
+    bool is_overlong = (at[0] == 0xE0 && at[1] < 0xA0) || (at[0] == 0xF0 && at[1] < 0x90);
+    return is_overlong || (at[0] == 0xF4 && at[1] > 0x8F) ? 0 : length;
+}
+
+static bool is_utf8(Text text)
+{
+    const unsigned char *at = (const unsigned char *)text.data, *end = at + text.size;
+    while (at < end) {
+        uint64_t word;
+        while (end - at >= 8 && (memcpy(&word, at, 8), (word & 0x8080808080808080u) == 0)) {
+            at += 8;
+        }
+        size_t length = at < end ? sequence_length(at, end) : 0;
+        if (length == 0 && at < end) {
+            return false;
+        }
+        at += length;
+    }
+    return true;
+}
+
 static Text read_text(Reader *reader)
 {
     uint64_t size = read_int(reader);
@@ -72,6 +105,10 @@ static Text read_text(Reader *reader)
     }
     Text text = {reader->at, (size_t)size};
     reader->at += size;
+    if (!is_utf8(text)) {
+        fail(reader, "a text is not UTF-8");
+        return (Text){"", 0};
+    }
     return text;
 }
 
