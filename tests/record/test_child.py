@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -65,6 +66,14 @@ def test_a_crash_of_the_interpreter_keeps_the_frames() -> None:
     assert outcome("import ctypes\ndef f():\n    x = 1\n    ctypes.string_at(0)\n") == ("truncated", "signal 11")
 
 
+def commands_running() -> Iterator[bytes]:
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            yield process.read_bytes()
+        except OSError:  # it has just ended
+            continue
+
+
 def test_forks_are_killed() -> None:
     marker = f"{os.getpid()}-{time.time_ns()}"
     source = (
@@ -73,8 +82,7 @@ def test_forks_are_killed() -> None:
     )
     assert outcome(source) == ("returned", "")
     time.sleep(0.2)
-    running = [p.read_bytes() for p in Path("/proc").glob("[0-9]*/cmdline") if p.exists()]
-    assert not any(marker[-6:].encode() in command for command in running)
+    assert not any(marker[-6:].encode() in command for command in commands_running())
 
 
 def test_memory_is_limited() -> None:

@@ -353,6 +353,7 @@ def _clipped(name: str) -> str:
 
 
 def type_name(kind: Any) -> str:
+    """The name of a class, past any `__name__` of its metaclass."""
     return _clipped(_class_name(kind))
 
 
