@@ -18,7 +18,7 @@ from foretrace.corpus import synthesise
 from foretrace.errors import ForetraceError
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests" / "record"))
-from comparing import difference, small_limits
+from comparing import difference, recorded, small_limits
 from odd import PRELUDE, Odd, odd_program
 
 FORMS = ("ordinary", "odd", "odd", "mixed")
@@ -53,8 +53,13 @@ def options_of(seed: int) -> dict[str, Any]:
     elif choice == 2:
         options |= {"depth": seed % 3 + 1, "many": True}
     elif choice == 3:
-        options |= {"max_events": seed % 200 + 1, "when_full": ("mute", "raise")[seed % 2]}
+        options |= {"max_events": seed % 200 + 1}
     return options
+
+
+def is_steady(source: str, options: dict[str, Any]) -> bool:
+    """Whether a program does the same when it runs again: addresses may decide what it does."""
+    return recorded(source, False, **options) == recorded(source, False, **options)
 
 
 def compared(seed: int) -> tuple[str, str]:
@@ -67,7 +72,8 @@ def compared(seed: int) -> tuple[str, str]:
     else:
         source = odd_program(seed) if form == "odd" else mixed(seed)
     try:
-        return source, difference(source, **options)
+        where = difference(source, **options)
+        return source, where if where and is_steady(source, options) else ""
     except ForetraceError as error:  # recording or reading failed where it should not
         return source, f"{type(error).__name__}: {error}"
 

@@ -327,3 +327,8 @@ def test_a_namespace_that_says_it_is_a_dict_is_not_asked() -> None:
     source += "    def __new__(m, name, bases, space):\n        return type(name, bases, space.d)\n"
     source += "def f():\n    class A(metaclass=M):\n        x = 1\n    return A.x\n"
     assert record_program(source, "f", "").result == "1"
+
+
+def test_a_generator_that_an_exception_abandons_leaves_no_trace() -> None:
+    source = "def g():\n    yield 1\ndef f():\n    for x in g():\n        raise KeyError(x)\n"
+    assert traced(source)[-2:] == ["line 5 x=1", "exception/u 5 KeyError(1)"]

@@ -53,6 +53,10 @@ class Writer(Protocol):
         """The trace ends."""
 
 
+_Pending = tuple[Frame, str, list[str], int]
+"""What the writer is given."""
+
+
 @dataclass(slots=True, eq=False)
 class _Activation:
     """A running scope."""
@@ -117,7 +121,10 @@ class ReferenceRecorder:
         self._is_over = False
         self._frames = self._bytes = 0
         self._depth = self._deepest = -1
-        self._pending: tuple[Frame, str, list[str], int] | None = None
+        self._pending: _Pending | None = None
+        """The last frame, which the next event could still change."""
+        self._before: _Pending | None = None
+        """The frame before, if the last one is a generator's resumption, which may be taken back."""
 
     def start(self) -> None:
         """Starts recording on this thread."""
@@ -158,7 +165,7 @@ class ReferenceRecorder:
 
     def silence(self) -> None:
         """In a forked child: the trace and the budgets are the parent's."""
-        self._is_over, self.is_open, self._pending = True, False, None
+        self._is_over, self.is_open, self._pending, self._before = True, False, None, None
         sys.settrace(None)
         threading.settrace(None)
 
@@ -188,9 +195,10 @@ class ReferenceRecorder:
     def _forget(self, frame: types.FrameType) -> None:
         """A scope that is entered for the first time is not the suspended one that was at its place."""
         if frame.f_code.co_flags & _SUSPENDABLE and not _is_resumed(frame):
-            if self._pending and self._pending[3] == id(frame):
-                self._pending = (*self._pending[:3], 0)
-            self.writer.forget(id(frame))
+            key = id(frame)
+            last = (self._before, self._pending)
+            self._before, self._pending = (p and (*p[:3], 0 if p[3] == key else p[3]) for p in last)
+            self.writer.forget(key)
 
     def _call(self, activation: _Activation, code: types.CodeType) -> Callable[..., Any] | None:
         if self._entry:
@@ -251,9 +259,7 @@ class ReferenceRecorder:
         activation.raised = self._error(kind, value)
         if issubclass(kind, GeneratorExit) and instruction in _SUSPENDING:
             if self._pending and self._pending[0].resumed:
-                activation.held = [self._pending[0], self._frame(Event.EXCEPTION, frame, value=activation.raised)]
-                self._pending = None
-                self.events -= 1
+                self._take_back(activation, self._frame(Event.EXCEPTION, frame, value=activation.raised))
         else:
             self._release(activation)
             self._emit(Event.EXCEPTION, frame, value=activation.raised)
@@ -297,6 +303,13 @@ class ReferenceRecorder:
         if not self.is_open and not self._stack:
             self._entry = 0
 
+    def _take_back(self, activation: _Activation, raised: Frame) -> None:
+        """Holds back a generator's resumption, and the exception that closes it."""
+        assert self._pending is not None
+        activation.held = [self._pending[0], raised]
+        self._pending, self._before = self._before, None
+        self._count(activation.held[0], -1)
+
     def _release(self, activation: _Activation) -> None:
         """Writes what was held back of a generator's closing: a handler runs."""
         if activation.held:
@@ -333,11 +346,11 @@ class ReferenceRecorder:
     # -- frames --------------------------------------------------------------------------------------
 
     def flush(self) -> None:
-        """Writes the last frame, which the next event could still have changed."""
-        if self._pending:
-            pending, self._pending = self._pending, None
+        """Writes the last frames, which the next event could still have changed."""
+        pending, self._before, self._pending = (self._before, self._pending), None, None
+        for frame in filter(None, pending):
             try:
-                self.writer.frame(*pending)
+                self.writer.frame(*frame)
             except OSError:  # the output is full, or closed
                 self.is_open = False
                 self.fill("output")
@@ -352,11 +365,17 @@ class ReferenceRecorder:
         self._push(made, path, self._lines(path) or [], id(frame))
 
     def _push(self, made: Frame, path: str, lines: list[str], key: int) -> None:
-        self.flush()  # what stands before is final now, an exception's `unwind` included
+        if made.resumed and self._before is None:
+            self._before, self._pending = self._pending, None
+        else:
+            self.flush()  # what stands before is final now, an exception's `unwind` included
         self._pending = made, path, lines, key
-        self._frames += 1
-        self.events += 1
-        self._bytes += len(made.source) + len(made.value or "") + sum(map(len, made.state.values()))
+        self._count(made)
+
+    def _count(self, made: Frame, sign: int = 1) -> None:
+        self._frames += sign
+        self.events += sign
+        self._bytes += sign * (len(made.source) + len(made.value or "") + sum(map(len, made.state.values())))
 
     def _frame(self, event: Event, frame: types.FrameType, **content: Any) -> Frame:
         code = frame.f_code

@@ -353,9 +353,7 @@ int on_exception(Session *session, InterpreterFrame *frame, PyObject *type, PyOb
         }
         return 0;
     }
-    result = stream_frame(session, activation, EVENT_EXCEPTION, 0, line, &activation->raised, activation->raised_characters);
-    activation->last_raised = session->frames;
-    return result;
+    return stream_exception(session, activation, line);
 }
 
 /* Writes the text of a value that is returned into `session->value`; returns its characters. */
@@ -426,10 +424,8 @@ int on_unwind(Session *session, InterpreterFrame *frame, int offset)
         return result;
     }
     if (!activation->is_held) {
-        if (activation->last_raised == session->frames) {
-            stream_mark_unwind(session);
-        }
-        else { /* raised again after a handler or a `finally` ran */
+        if (activation->last_raised != session->frames || !stream_mark_unwind(session, activation)) {
+            /* raised again after a handler or a `finally` ran */
             int line = code_line(activation->code, frame_code(frame), offset);
             result = stream_frame(session, activation, EVENT_EXCEPTION, FLAG_UNWIND, line, &activation->raised,
                                   activation->raised_characters);

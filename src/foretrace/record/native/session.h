@@ -97,6 +97,7 @@ typedef struct {
     Quiet quiet;
     uint64_t age; /* of its suspension, if it was resumed and is still known; else 0 */
     uint64_t call_number, last_raised; /* counts of frames when its call, and its last exception, were written */
+    uint64_t raised_at; /* where in the output that exception's frame starts */
     PyObject *space; /* of a class body or a module: its names; owned */
     Slot *slots;
     int slot_count, slot_capacity;
@@ -214,8 +215,10 @@ int stream_frame(Session *session, Activation *activation, Event event, int flag
 /* The frame of a line before which nothing has changed since the scope's last frame. */
 int stream_quiet_line(Session *session, Activation *activation, int line);
 int stream_end(Session *session, Outcome outcome, const char *detail);
-/* The last frame, an exception, has left its scope. */
-void stream_mark_unwind(Session *session);
+/* Writes the exception that `activation` has raised. */
+int stream_exception(Session *session, Activation *activation, int line);
+/* The scope is left by the exception that it has written last; false if that frame cannot be changed any more. */
+bool stream_mark_unwind(Session *session, const Activation *activation);
 /* Takes the last record back, into `activation->held`. */
 bool stream_hold(Session *session, Activation *activation);
 int stream_release(Session *session, Activation *activation);

@@ -357,11 +357,29 @@ int stream_quiet_line(Session *session, Activation *activation, int line)
     return write_frame(session, activation, EVENT_LINE, 0, line, NULL, 0, true);
 }
 
-void stream_mark_unwind(Session *session)
+int stream_exception(Session *session, Activation *activation, int line)
 {
-    if (!session->is_wire && session->last_frame != SIZE_MAX) {
-        session->data[session->last_frame] |= FLAG_UNWIND;
+    int result = stream_frame(session, activation, EVENT_EXCEPTION, 0, line, &activation->raised, activation->raised_characters);
+    activation->last_raised = session->frames;
+    activation->raised_at = session->last_frame != SIZE_MAX ? session->written + session->last_frame : UINT64_MAX;
+    return result;
+}
+
+bool stream_mark_unwind(Session *session, const Activation *activation)
+{
+    uint64_t at = activation->raised_at;
+    char marked = (char)(RECORD_FRAME | EVENT_EXCEPTION | FLAG_UNWIND);
+    if (session->is_wire) {
+        return true;
     }
+    if (at == UINT64_MAX) {
+        return false;
+    }
+    if (at >= session->written) {
+        session->data[at - session->written] = marked;
+        return true;
+    }
+    return session->is_seekable && pwrite(session->output, &marked, 1, (off_t)at) == 1;
 }
 
 /* ---- a generator that is being closed ------------------------------------------------------------ */
@@ -400,6 +418,8 @@ bool stream_hold(Session *session, Activation *activation)
     set_committed(session);
     session->last_start = session->last_frame = SIZE_MAX;
     session->events--;
+    session->frames--;
+    session->characters -= (long long)session->last_characters;
     activation->is_held = true;
     return true;
 }
@@ -424,10 +444,7 @@ int stream_release(Session *session, Activation *activation)
     if (commit(session) < 0) {
         return -1;
     }
-    int result = stream_frame(session, activation, EVENT_EXCEPTION, 0, activation->raised_line, &activation->raised,
-                              activation->raised_characters);
-    activation->last_raised = session->frames;
-    return result;
+    return stream_exception(session, activation, activation->raised_line);
 }
 
 /* ---- the end ------------------------------------------------------------------------------------- */
