@@ -36,9 +36,15 @@ def recorded(
     arguments: str = "",
     as_module: bool = False,
     max_events: int = 20_000,
+    lines: list[str] | None = None,
     **options: Any,
 ) -> bytes:
-    """What a recorder writes when `entry(arguments)` runs, or with `as_module` the whole program and then `f()`."""
+    """What a recorder writes when `entry(arguments)` runs, or with `as_module` the whole program and then `f()`.
+
+    Args:
+        lines: what the recorder is told the source is, if it is not that.
+
+    """
     limits, out = Limits(seconds=30, max_events=max_events), bytearray()
     run: Callable[[], Any]
     with warnings.catch_warnings():
@@ -50,7 +56,8 @@ def recorded(
             namespace = load_module(source, FILENAME)
             function, (args, kwargs) = find_function(namespace, entry), evaluate_arguments(arguments, namespace)
             run = lambda: function(*args, **kwargs)  # noqa: E731
-        session = open_session({FILENAME: source.split("\n")}.get, limits, output=out, form=form, native=native, **options)
+        files = {FILENAME: source.split("\n") if lines is None else lines}
+        session = open_session(files.get, limits, output=out, form=form, native=native, **options)
         gc.collect()
         gc.disable()  # when garbage is found depends on what was made, also by the recorder
         hook, sys.unraisablehook = sys.unraisablehook, lambda _: None

@@ -56,6 +56,27 @@ def test_programs_with_odd_values(first: int) -> None:
         assert not difference(odd_program(seed), max_events=2000, value_limits=limits), seed
 
 
+SOURCE = "def d(g):\n    return g\n\n@d\n# é\n@d\ndef g(x):\n    return x  # ü\nclass A:\n\tdef m(self):\n\t\treturn g(2)\n"
+SOURCE += "def f():\n    return [g(i) for i in range(2)], A().m()\n"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        SOURCE.splitlines(keepends=True),
+        SOURCE.rstrip().splitlines(keepends=True),
+        SOURCE.split("\n")[:6],
+        [line + "  # << START_OF_TRACE" for line in SOURCE.split("\n")],
+        ["@d"] * 4 + ["async\tdef("] * 12,
+        ["\n"] * 14,
+        [""],
+        [],
+    ],
+)
+def test_sources_of_any_shape(lines: list[str]) -> None:
+    assert not difference(SOURCE, lines=lines)
+
+
 def test_ordinary_programs() -> None:
     for seed in range(40):
         program = synthesise(seed)

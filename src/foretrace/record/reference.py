@@ -390,8 +390,8 @@ class ReferenceRecorder:
         if name not in self._files:
             lines = self._lines_of(name)
             if lines and lines[-1].endswith("\n"):
-                lines = "".join(lines).split("\n")
-            self._files[name] = lines
+                lines = [*lines, ""]
+            self._files[name] = lines and [line.removesuffix("\n") for line in lines]
         return self._files[name]
 
     def _locals(self, activation: _Activation) -> dict[str, str]:

@@ -138,7 +138,7 @@ class WireWriter:
         segments: list[Segment] = []
         if self._segmenter is None:
             self._segmenter = FrameSegmenter()
-            segments = prompt_segments("\n".join(lines), min(frame.line, len(lines)))
+            segments = prompt_segments("\n".join(lines), min(frame.line, max(len(lines), 1)))
         segments += self._segmenter.segments(frame)
         self.write(to_text(segments).encode())
 
@@ -157,7 +157,8 @@ def to_segments(trace: Trace, entry_line: int | None = None) -> list[Segment]:
     """
     if not trace.frames or trace.frames[0].event is not Event.CALL:
         raise FormatError("cannot write a trace without a first call frame")
-    segments = prompt_segments(trace.header.source, entry_line or trace.frames[0].line)
+    last_line = trace.header.source.count("\n") + 1  # the source may be another than what ran
+    segments = prompt_segments(trace.header.source, entry_line or min(trace.frames[0].line, last_line))
     for frame in frame_segments(trace.frames):
         segments += frame
     if trace.header.outcome is not Outcome.TRUNCATED:
