@@ -4,15 +4,23 @@
     python bench/recording/fuzz.py --programs 100000 --seconds 3600 --seed 50000
     python bench/recording/fuzz.py --seed 1234 --programs 1 --show
 
-Exit code 1 if any differ. Program `seed` is, by turns, one of `foretrace.corpus`, one whose locals hold odd values and change
-them (`tests/record/odd.py`), or both: an ordinary function called with odd values. Recording options vary with the seed.
+Exit code 1 if any differ or crash. Programs that take too long or too much memory are ended and counted. Program `seed` is, by
+turns, one of `foretrace.corpus`, one whose locals hold odd values and change them (`tests/record/odd.py`), or both: an ordinary
+function called with odd values. Recording options vary with the seed.
 """
 
 import argparse
+import gc
+import json
+import os
+import resource
+import signal
 import sys
 import time
+import traceback
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from foretrace.corpus import synthesise
 from foretrace.errors import ForetraceError
@@ -23,6 +31,10 @@ from odd import PRELUDE, Odd, odd_program
 
 FORMS = ("ordinary", "odd", "odd", "mixed")
 EVENTS = 3000
+CPU_SECONDS, MEMORY = 4, 4 << 30
+"""Of one program: an ordinary function does not always end when it is given an odd value."""
+BATCH = 50
+"""Programs that one process compares."""
 
 
 def mixed(seed: int) -> str:
@@ -62,20 +74,72 @@ def is_steady(source: str, options: dict[str, Any]) -> bool:
     return recorded(source, False, **options) == recorded(source, False, **options)
 
 
-def compared(seed: int) -> tuple[str, str]:
-    """A program's source, and where what is recorded of it differs."""
-    form, options = FORMS[seed % len(FORMS)], options_of(seed)
-    if form == "ordinary":
+def source_of(seed: int) -> str:
+    """A program."""
+    form = FORMS[seed % len(FORMS)]
+    return synthesise(seed).source if form == "ordinary" else odd_program(seed) if form == "odd" else mixed(seed)
+
+
+def compared(seed: int) -> str:
+    """Where what is recorded of a program differs; empty if nowhere."""
+    source, options = source_of(seed), options_of(seed)
+    if FORMS[seed % len(FORMS)] == "ordinary":
         program = synthesise(seed)
-        source = program.source
         options |= {"entry": program.entry, "arguments": program.arguments}
-    else:
-        source = odd_program(seed) if form == "odd" else mixed(seed)
     try:
         where = difference(source, **options)
-        return source, where if where and is_steady(source, options) else ""
+        return where if where and is_steady(source, options) else ""
     except ForetraceError as error:  # recording or reading failed where it should not
-        return source, f"{type(error).__name__}: {error}"
+        return f"{type(error).__name__}: {error}"
+
+
+def compare_in_child(seeds: range, results: IO[str]) -> None:
+    """Compares programs, and writes `[seed, where they differ, or null if not enough memory]` for each."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    gc.freeze()  # what all programs have is not searched again for each
+    for seed in seeds:
+        used = int(time.process_time())
+        resource.setrlimit(resource.RLIMIT_CPU, (used + CPU_SECONDS, resource.RLIM_INFINITY))
+        told: str | None
+        try:
+            told = compared(seed)
+        except MemoryError:
+            told = None
+        except BaseException:
+            told = traceback.format_exc()
+        results.write(json.dumps([seed, told]) + "\n")
+        results.flush()
+
+
+def compare_batch(seeds: range) -> Iterator[tuple[int, str | None]]:
+    """The seeds in order, as far as one process gets, and where each program differs; None if it met a limit."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            with open(writer, "w", encoding="utf-8") as results:
+                compare_in_child(seeds, results)
+        finally:
+            os._exit(1)
+    os.close(writer)
+    seed = seeds.start
+    with open(reader, encoding="utf-8") as results:
+        for line in results:
+            seed, told = json.loads(line)
+            yield seed, told
+            seed += 1
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if seed < seeds.stop:
+        yield seed, None if status in (-signal.SIGXCPU, -signal.SIGKILL) else f"the process ended with {status}"
+
+
+def compare_all(first: int, count: int) -> Iterator[tuple[int, str | None]]:
+    """Every seed, and where its program differs."""
+    seed = first
+    while seed < first + count:
+        for seed, told in compare_batch(range(seed, min(seed + BATCH, first + count))):  # noqa: B020
+            yield seed, told
+        seed += 1
 
 
 def main() -> int:
@@ -86,18 +150,20 @@ def main() -> int:
     parser.add_argument("--show", action="store_true", help="print the programs that differ")
     arguments = parser.parse_args()
     end = time.monotonic() + arguments.seconds
-    tried, failed = 0, []
-    for seed in range(arguments.seed, arguments.seed + arguments.programs):
-        if time.monotonic() > end:
-            break
-        source, where = compared(seed)
+    tried, unended, failed = 0, 0, []
+    for seed, where in compare_all(arguments.seed, arguments.programs):
         tried += 1
+        unended += where is None
         if where:
             failed.append(seed)
             print(f"{seed}: {where}", flush=True)
             if arguments.show:
-                print(source.removeprefix(PRELUDE), flush=True)
-    print(f"{tried} programs, {len(failed)} differ{': ' if failed else ''}{', '.join(map(str, failed))}")
+                print(source_of(seed).removeprefix(PRELUDE), flush=True)
+        if time.monotonic() > end:
+            break
+    print(
+        f"{tried} programs, {unended} met a limit, {len(failed)} differ{': ' if failed else ''}{', '.join(map(str, failed))}"
+    )
     return bool(failed)
 
 

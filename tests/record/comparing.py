@@ -45,7 +45,7 @@ def recorded(
         lines: what the recorder is told the source is, if it is not that.
 
     """
-    limits, out = Limits(seconds=30, max_events=max_events), bytearray()
+    limits, out = Limits(seconds=30, max_events=max_events, max_bytes=10**9), bytearray()
     run: Callable[[], Any]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
