@@ -3,12 +3,22 @@
 
 static Py_ssize_t extra_index = -1;
 
+static void map_free(CodeMap *map)
+{
+    if (map != NULL) {
+        free(map->lines);
+        free(map->failures);
+        free(map);
+    }
+}
+
 static void info_free(void *pointer)
 {
     CodeInfo *info = pointer;
     if (info != NULL) {
         free(info->names);
         Py_XDECREF(info->opcodes);
+        map_free(info->map);
         free(info);
     }
 }
@@ -323,30 +333,58 @@ bool code_raises_again(CodeInfo *info, PyCodeObject *code)
     return info->raises_again;
 }
 
-void code_find_quiet(CodeInfo *info, PyCodeObject *code, int offset, Quiet *quiet)
+/* Whether the instruction at `offset`, where a line starts, loads a variable. */
+static bool line_loads_variable(CodeInfo *info, PyCodeObject *code, int offset)
 {
-    int unit = (int)sizeof(_Py_CODEUNIT), second = offset + unit;
-    quiet->is_entered = false;
-    quiet->next = quiet->target = quiet->returned = -1;
-    if (second >= (int)_PyCode_NBYTES(code)) {
-        return;
-    }
-    int opcode = raw_opcode(code, second);
-    bool jumps = jumps_on_none(opcode);
-    if ((!jumps && !returns_value(opcode)) || code_opcode(info, code, offset) != LOAD_FAST) {
-        return;
-    }
-    if (jumps) {
-        int next = second + (1 + JUMP_CACHES) * unit, target = next + raw_argument(code, second) * unit;
-        int line = code_line(info, code, offset);
-        if (code_line(info, code, next) != line && code_line(info, code, target) != line) { /* else this line goes on */
-            quiet->next = next;
-            quiet->target = target;
+#if HAS_MONITORING
+    return code_opcode(info, code, offset) == LOAD_FAST; /* what stands there says only that a line starts */
+#else
+    (void)info;
+    return raw_opcode(code, offset) == LOAD_FAST;
+#endif
+}
+
+int code_returned_variable(CodeInfo *info, PyCodeObject *code, int offset)
+{
+    int second = offset + (int)sizeof(_Py_CODEUNIT);
+    bool returns = second < (int)_PyCode_NBYTES(code) && returns_value(raw_opcode(code, second));
+    return returns && line_loads_variable(info, code, offset) ? raw_argument(code, offset) : -1;
+}
+
+/* Fills in what `code.co_lines()` tells. */
+static bool fill_lines(CodeMap *map, PyCodeObject *code)
+{
+    PyObject *iterator = PyObject_CallMethod((PyObject *)code, "co_lines", NULL), *range;
+    while (iterator != NULL && (range = PyIter_Next(iterator)) != NULL) {
+        int unit = (int)sizeof(_Py_CODEUNIT), end = (int)PyLong_AsLong(PyTuple_GET_ITEM(range, 1)) / unit;
+        PyObject *line = PyTuple_GET_ITEM(range, 2);
+        for (int i = (int)PyLong_AsLong(PyTuple_GET_ITEM(range, 0)) / unit; line != Py_None && i < end && i < map->units; i++) {
+            map->lines[i] = (int)PyLong_AsLong(line);
         }
+        Py_DECREF(range);
     }
-    else {
-        quiet->returned = raw_argument(code, offset);
+    Py_XDECREF(iterator);
+    return iterator != NULL && !PyErr_Occurred();
+}
+
+CodeMap *code_map(CodeInfo *info, PyCodeObject *code)
+{
+    if (info->map != NULL) {
+        return info->map;
     }
+    CodeMap *map = calloc(1, sizeof *map);
+    code_opcode(info, code, 0);
+    if (map != NULL && info->opcodes != NULL) {
+        map->units = (int)(PyBytes_GET_SIZE(info->opcodes) / (Py_ssize_t)sizeof(_Py_CODEUNIT));
+        map->lines = calloc((size_t)map->units, sizeof *map->lines);
+        map->failures = calloc((size_t)map->units, sizeof *map->failures);
+    }
+    if (map == NULL || map->lines == NULL || map->failures == NULL || !fill_lines(map, code)) {
+        PyErr_Clear();
+        map_free(map);
+        return NULL;
+    }
+    return info->map = map;
 }
 
 void code_clear(Session *session)

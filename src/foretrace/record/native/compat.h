@@ -10,6 +10,7 @@
 #include "internal/pycore_code.h"
 #include "internal/pycore_dict.h"
 #include "internal/pycore_frame.h"
+#include "internal/pycore_genobject.h"
 #include "internal/pycore_object.h"
 #if PY_VERSION_HEX >= 0x030D0000
 #include "internal/pycore_setobject.h"
@@ -60,19 +61,6 @@ static inline int raw_argument(PyCodeObject *code, int offset)
     return _Py_OPARG(_PyCode_CODE(code)[offset / (int)sizeof(_Py_CODEUNIT)]);
 #endif
 }
-
-/* Whether an instruction jumps forward if what is on the stack is None, or is not: it runs no code of the program. */
-static inline int jumps_on_none(int opcode)
-{
-#if HAS_MONITORING
-    return opcode == POP_JUMP_IF_NONE || opcode == POP_JUMP_IF_NOT_NONE || opcode == INSTRUMENTED_POP_JUMP_IF_NONE ||
-           opcode == INSTRUMENTED_POP_JUMP_IF_NOT_NONE;
-#else
-    return opcode == POP_JUMP_FORWARD_IF_NONE || opcode == POP_JUMP_FORWARD_IF_NOT_NONE;
-#endif
-}
-
-#define JUMP_CACHES (PY_VERSION_HEX >= 0x030D0000) /* code units behind such a jump that are no instruction */
 
 static inline int returns_value(int opcode)
 {
@@ -229,6 +217,38 @@ static inline const PyDictUnicodeEntry *dict_entries(PyObject *dict, Py_ssize_t 
     PyDictKeysObject *keys = ((PyDictObject *)dict)->ma_keys;
     *count = keys->dk_nentries;
     return ((PyDictObject *)dict)->ma_values == NULL && DK_IS_UNICODE(keys) ? DK_UNICODE_ENTRIES(keys) : NULL;
+}
+
+/* Whether all keys are strings, so that looking one up runs no code of the program. */
+static inline int has_string_keys(PyObject *dict)
+{
+    return PyDict_CheckExact(dict) && DK_IS_UNICODE(((PyDictObject *)dict)->ma_keys);
+}
+
+/* The end of a frame's stack of values, and how many there are; 0 if that is not known. */
+static inline Py_ssize_t frame_stack(InterpreterFrame *frame, PyObject ***top)
+{
+    Py_ssize_t depth = frame->stacktop - frame_code(frame)->co_nlocalsplus;
+    *top = frame->localsplus + frame->stacktop;
+    return depth > 0 ? depth : 0;
+}
+
+/* The frame of a generator or a coroutine. */
+static inline const InterpreterFrame *generator_frame(PyObject *generator)
+{
+    return (const InterpreterFrame *)((PyGenObject *)generator)->gi_iframe;
+}
+
+/* Whether the interpreter tells of a new line at an instruction that is reached from another line. */
+static inline int starts_line(PyCodeObject *code, int offset)
+{
+#if HAS_MONITORING
+    return raw_opcode(code, offset) == INSTRUMENTED_LINE;
+#else
+    (void)code;
+    (void)offset;
+    return 1;
+#endif
 }
 
 /* Memory of ours that goes with a code object. */

@@ -172,6 +172,12 @@ static int begin(Session *session, InterpreterFrame *frame)
 
 /* ---- events -------------------------------------------------------------------------------------- */
 
+/* Whether a scope that is resumed at `offset` resumes what it waits for, and does nothing else before. */
+static bool resumes_delegation(CodeInfo *info, PyCodeObject *code, int offset)
+{
+    return code_opcode(info, code, offset) == RESUME && (raw_argument(code, offset) & 3) >= 2;
+}
+
 int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offset)
 {
     Activation *caller = top(session);
@@ -221,6 +227,7 @@ int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offs
         return -1;
     }
     session->depth++;
+    session->epoch += !is_resumed || caller == NULL || !quiet_delegates(session, caller, frame);
     activation->age = 0;
     if (is_resumed) {
         kept_take(session, activation);
@@ -232,8 +239,15 @@ int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offs
     line = line == info->first_line ? info->call_line : file_def_line(info->file, line);
     activation->is_resumed = is_resumed;
     activation->call_number = session->frames + 1;
-    activation->quiet = (Quiet){.number = session->frames + 1, .is_entered = !is_resumed && info->is_optimized, .returned = -1};
-    return stream_frame(session, activation, EVENT_CALL, is_resumed ? FLAG_RESUMED : 0, line, NULL, 0);
+    int result = stream_frame(session, activation, EVENT_CALL, is_resumed ? FLAG_RESUMED : 0, line, NULL, 0);
+    if (result == 0 && is_resumed) {
+        quiet_find(session, activation, offset);
+        activation->quiet.is_delegating = resumes_delegation(info, code, offset);
+    }
+    else {
+        activation->quiet = (Quiet){.number = session->frames, .is_entered = info->is_optimized, .returned = -1};
+    }
+    return result;
 }
 
 /* The scope that an event is of, if its frames are to be written; NULL else, with `*result` -1 if the program has to stop. */
@@ -299,14 +313,14 @@ int on_line(Session *session, InterpreterFrame *frame, int line, int offset)
         return -1;
     }
     render_handled(session, activation, offset);
-    Quiet *quiet = &activation->quiet;
-    bool is_quiet = quiet->number == session->frames && (quiet->is_entered || quiet->next == offset || quiet->target == offset);
-    if (activation->code->is_optimized) {
-        quiet->number = session->frames + 1;
-        code_find_quiet(activation->code, frame_code(frame), offset, quiet);
+    bool is_quiet = session->quiet_lines < MAX_QUIET_LINES && quiet_holds(session, &activation->quiet, offset);
+    session->quiet_lines = is_quiet ? session->quiet_lines + 1 : 0;
+    session->epoch += !is_quiet;
+    result = stream_frame(session, activation, EVENT_LINE, 0, line, NULL, 0);
+    if (result == 0) {
+        quiet_find(session, activation, offset);
     }
-    return is_quiet ? stream_quiet_line(session, activation, line)
-                    : stream_frame(session, activation, EVENT_LINE, 0, line, NULL, 0);
+    return result;
 }
 
 static bool is_consuming(int opcode)

@@ -343,6 +343,7 @@ static bool walk_compound(Walk *w, PyObject *value)
 static bool finish(Walk *w, bool done, uint64_t *result)
 {
     w->renderer->is_logging = false;
+    w->renderer->walked += w->parts;
     if (!done) {
         PyErr_Clear();
         fingerprint_undo(w->renderer);

@@ -216,7 +216,7 @@ static struct PyModuleDef module = {
 
 PyMODINIT_FUNC PyInit__recorder(void)
 {
-    if (PyType_Ready(&session_type) < 0 || code_init() < 0 || render_init() < 0) {
+    if (PyType_Ready(&session_type) < 0 || code_init() < 0 || render_init() < 0 || quiet_init() < 0) {
         return NULL;
     }
     PyObject *made = PyModule_Create(&module);

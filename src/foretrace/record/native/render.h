@@ -58,6 +58,8 @@ typedef struct {
     PyObject **given; /* objects that were numbered since `is_logging` was set */
     size_t given_count, given_capacity;
     bool is_logging;
+    uint64_t numberings; /* how often a number of an object was asked for */
+    long walked;         /* parts that fingerprints looked at */
     CachedText *texts;
 } Renderer;
 

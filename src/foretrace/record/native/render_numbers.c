@@ -110,6 +110,7 @@ static bool log_given(Renderer *r, PyObject *object)
 
 uint32_t render_number(Renderer *r, PyObject *object)
 {
+    r->numberings++;
     if (2 * r->numbers_used >= r->numbers_capacity && !numbers_grow(r)) {
         return 0;
     }

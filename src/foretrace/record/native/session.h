@@ -47,6 +47,13 @@ typedef struct {
 
 #define LINE_CACHE 8
 
+/* The lines of a code object by its instructions. */
+typedef struct {
+    int units;        /* of code */
+    int *lines;       /* of each unit; 0: it has none */
+    uint8_t *failures; /* of each unit, see quiet.c */
+} CodeMap;
+
 /* What is known of a code object in scope. Lives as long as it does. */
 typedef struct {
     uint64_t session; /* that made it */
@@ -60,6 +67,8 @@ typedef struct {
         int offset, line;
     } line_cache[LINE_CACHE];
     PyObject *opcodes; /* bytes, without instrumentation; NULL if not asked for yet */
+    CodeMap *map;      /* the same */
+    long parts;        /* of values that its scopes showed, one time after the other */
 } CodeInfo;
 
 /* One local of a running scope as it was last shown. */
@@ -71,19 +80,35 @@ typedef struct {
     bool is_bound;
     bool is_first; /* its text does not depend on what the frame shows before it */
     bool is_forgotten; /* the text is not kept, only `digest` */
+    bool is_leaf, is_numbered; /* the value has no parts; its text depends on the numbers of objects */
+    const PyObject *seen; /* the value, not owned: only compared, as long as `epoch` is the present one */
+    uint64_t epoch;
     uint64_t digest;
     bool has_fingerprint;
     uint64_t fingerprint;
     ListState list; /* `count` -1: it is none */
 } Slot;
 
-/* What is known of the next event of a scope if it is the next one of all: that nothing has changed until then. */
+#define MAX_ENDS 4
+#define MAX_QUIET_LINES 64
+
+/* What is known of the next event of a scope if it is the next one of all: that no object has changed until then. */
 typedef struct {
-    uint64_t number;  /* frames written when this was found out */
-    bool is_entered;  /* its call was the last event: any line is next */
-    int next, target; /* offsets of lines before which nothing changes; -1 if there are none */
-    int returned;     /* the variable that is returned next, -1 if none is */
+    uint64_t number;    /* frames written when this was found out */
+    bool is_entered;    /* its call was the last event: any line is next */
+    bool is_delegating; /* it was resumed, and resumes what it waits for */
+    int ends[MAX_ENDS], end_count; /* offsets of lines up to which no object changes */
+    int returned; /* the variable that is returned next, -1 if none is */
 } Quiet;
+
+/* Fingerprints of what was looked at since an object last changed. */
+#define MEMORIES 64
+
+typedef struct {
+    const PyObject *object; /* not owned: only compared */
+    uint64_t epoch, fingerprint;
+    ListState list;
+} Memory;
 
 /* A running scope. */
 typedef struct {
@@ -95,6 +120,8 @@ typedef struct {
     bool is_resumed;
     bool is_held;   /* what `held` has is not written: a generator is being closed */
     Quiet quiet;
+    long parts; /* of the values that were looked at when it last showed any */
+    uint64_t epoch; /* of its last frame that showed its locals */
     uint64_t age; /* of its suspension, if it was resumed and is still known; else 0 */
     uint64_t call_number, last_raised; /* counts of frames when its call, and its last exception, were written */
     uint64_t raised_at; /* where in the output that exception's frame starts */
@@ -163,6 +190,9 @@ typedef struct {
     /* the trace */
     uint64_t frames;
     long long characters;
+    uint64_t epoch; /* while it stays the same, no object changes and none is made or dies that is shown */
+    int quiet_lines; /* in a row */
+    Memory memories[MEMORIES];
     Renderer renderer;
     Buffer scratch, value;
     int *gone;
@@ -199,8 +229,10 @@ int file_def_line(const File *file, int line);
 int code_opcode(CodeInfo *info, PyCodeObject *code, int offset);
 /* Whether it has an instruction that raises an exception again. */
 bool code_raises_again(CodeInfo *info, PyCodeObject *code);
-/* What cannot change until the next event, after a line whose first instruction is at `offset`. */
-void code_find_quiet(CodeInfo *info, PyCodeObject *code, int offset, Quiet *quiet);
+/* The variable that a line whose first instruction is at `offset` returns and does nothing else; -1 if none. */
+int code_returned_variable(CodeInfo *info, PyCodeObject *code, int offset);
+/* Its lines; NULL if there is no memory. */
+CodeMap *code_map(CodeInfo *info, PyCodeObject *code);
 Line file_line(const File *file, int line);
 /* The name of a variable, NULL if there is no memory. */
 Name *intern_name(Session *session, PyObject *text);
@@ -212,8 +244,6 @@ int stream_begin(Session *session);
 /* Writes a frame; `value` is NULL for a call or a line. */
 int stream_frame(Session *session, Activation *activation, Event event, int flags, int line, const Buffer *value,
                  size_t characters);
-/* The frame of a line before which nothing has changed since the scope's last frame. */
-int stream_quiet_line(Session *session, Activation *activation, int line);
 int stream_end(Session *session, Outcome outcome, const char *detail);
 /* Writes the exception that `activation` has raised. */
 int stream_exception(Session *session, Activation *activation, int line);
@@ -226,6 +256,14 @@ int stream_close(Session *session);
 void stream_clear(Session *session);
 
 /* ---- slots.c ---- */
+/* Whether a value has no parts, so that its text is made as fast as anything that stands for it. */
+static inline bool is_leaf(PyObject *value)
+{
+    PyTypeObject *type = Py_TYPE(value);
+    return type == &PyLong_Type || type == &PyUnicode_Type || type == &PyFloat_Type || type == &PyBool_Type || value == Py_None ||
+           type == &PyFunction_Type;
+}
+
 /* Appends the text of a value, remembered if it was made before; returns its characters. */
 size_t render_remembered(Renderer *renderer, Buffer *out, PyObject *value);
 /* Brings a slot up to date with a value that it does not hold; whether its text is another now. */
@@ -260,8 +298,15 @@ static inline void number_name(Session *session, Name *name)
 }
 /* Writes the locals of a call or line frame; returns their characters. */
 size_t state_write(Session *session, Activation *activation);
-/* The same where nothing has changed. */
-size_t state_write_again(Session *session, Activation *activation);
+
+/* ---- quiet.c ---- */
+int quiet_init(void);
+/* Finds out which lines are reached from the instruction at `offset`, the next one, before any object changes. */
+void quiet_find(Session *session, Activation *activation, int offset);
+/* Whether no object has changed since then, at a line that starts at `offset`. */
+bool quiet_holds(const Session *session, const Quiet *quiet, int offset);
+/* Whether `caller` has done nothing since it was resumed but resume `frame`. */
+bool quiet_delegates(const Session *session, const Activation *caller, const InterpreterFrame *frame);
 
 /* ---- events.c: -1 with an exception if the program has to stop ---- */
 int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offset);

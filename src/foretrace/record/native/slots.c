@@ -12,14 +12,6 @@ static bool is_atom(PyObject *value)
            type == &PyFloat_Type || type == &PyBool_Type || value == Py_None;
 }
 
-/* Whether a value has no parts, so that its text is made as fast as anything that stands for it. */
-static bool is_leaf(PyObject *value)
-{
-    PyTypeObject *type = Py_TYPE(value);
-    return type == &PyLong_Type || type == &PyUnicode_Type || type == &PyFloat_Type || type == &PyBool_Type || value == Py_None ||
-           type == &PyFunction_Type;
-}
-
 /* Ends what a slot holds; a long text is not kept for the next. */
 void slot_clear(Session *session, Slot *slot)
 {
@@ -127,6 +119,31 @@ static bool append_items(Session *session, Slot *slot, PyObject *list, const Lis
     return true;
 }
 
+static Memory *memory_of(Session *session, const PyObject *value)
+{
+    return &session->memories[((uintptr_t)value >> 4) * 0x9E3779B97F4A7C15u >> 58];
+}
+
+/* The fingerprint of a value that has parts, remembered for as long as no object changes if it needs no numbers. */
+static bool fingerprint_remembered(Session *session, PyObject *value, const ListState *before, ListState *list, uint64_t *now)
+{
+    Renderer *renderer = &session->renderer;
+    Memory *memory = memory_of(session, value);
+    if (memory->object == value && memory->epoch == session->epoch) {
+        renderer->given_count = 0;
+        *now = memory->fingerprint;
+        *list = memory->list;
+        return true;
+    }
+    uint64_t numberings = renderer->numberings;
+    bool done = PyList_CheckExact(value) ? fingerprint_list(renderer, value, before, list, now) : fingerprint(renderer, value, now);
+    if (done && renderer->numberings == numberings) {
+        *memory = (Memory){.object = value, .epoch = session->epoch, .fingerprint = *now, .list = *list};
+        memory->list.has_grown = false;
+    }
+    return done;
+}
+
 /* Brings a slot up to date with a value that has parts. */
 static bool update_container(Session *session, Slot *slot, PyObject *value)
 {
@@ -136,9 +153,8 @@ static bool update_container(Session *session, Slot *slot, PyObject *value)
     ListState list = {.count = -1};
     bool changed, was_list = slot->is_bound && slot->has_fingerprint && !slot->is_forgotten && slot->list.count >= 0;
     slot->is_first = renderer->numbers_used == 0;
-    bool has_fingerprint = PyList_CheckExact(value)
-                               ? fingerprint_list(renderer, value, was_list ? &slot->list : NULL, &list, &now)
-                               : fingerprint(renderer, value, &now);
+    slot->is_leaf = false;
+    bool has_fingerprint = fingerprint_remembered(session, value, was_list ? &slot->list : NULL, &list, &now);
     bool is_known = slot->is_bound && slot->has_fingerprint && !slot->is_forgotten;
     if (has_fingerprint && is_known && slot->fingerprint == now) {
         return false;
@@ -176,9 +192,9 @@ static bool fingerprint_any(Renderer *renderer, PyObject *value, uint64_t *resul
 
 static inline void slot_set_leaf(Slot *slot)
 {
-    slot->has_fingerprint = false;
+    slot->has_fingerprint = slot->is_numbered = false;
     slot->list.count = -1;
-    slot->is_first = true;
+    slot->is_leaf = slot->is_first = true;
 }
 
 size_t render_remembered(Renderer *renderer, Buffer *out, PyObject *value)
@@ -218,9 +234,13 @@ bool slot_update(Session *session, Slot *slot, PyObject *value)
         slot_set_leaf(slot);
     }
     else {
+        uint64_t numberings = session->renderer.numberings;
         changed = update_container(session, slot, value);
+        slot->is_numbered = session->renderer.numberings != numberings;
     }
     slot->is_bound = true;
+    slot->seen = value;
+    slot->epoch = session->epoch;
     Py_XSETREF(slot->atom, is_atom(value) ? Py_NewRef(value) : NULL);
     Py_DECREF(value);
     return changed;

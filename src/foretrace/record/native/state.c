@@ -7,6 +7,7 @@ typedef struct {
     Session *session;
     Activation *activation;
     int at, before, gone, edits; /* positions now and before; counts */
+    bool keeps_numbers; /* only values without parts have changed: objects have the numbers that they had */
     size_t characters;
 } Writing;
 
@@ -89,11 +90,18 @@ static void write_shown(Writing *w, const Name *name, const Slot *slot, bool in_
     }
 }
 
+/* Whether a slot was brought up to date with this very value, and no object has changed since. */
+static inline bool is_unchanged(const Session *session, const Slot *slot, const PyObject *value)
+{
+    return slot->epoch == session->epoch && slot->seen == value && !slot->is_forgotten;
+}
+
 /* A local that is bound now, with the value that it holds. */
 static inline void write_bound(Writing *w, Name *name, Slot *slot, PyObject *value)
 {
     bool was_bound = slot->is_bound;
-    bool is_known = was_bound && value == slot->atom && !slot->is_forgotten;
+    bool is_known = was_bound && ((value == slot->atom && !slot->is_forgotten) ||
+                                  (is_unchanged(w->session, slot, value) && (w->keeps_numbers || !slot->is_numbered)));
     bool changed = !is_known && slot_update(w->session, slot, value);
     w->characters += slot->characters;
     if (w->session->is_wire) {
@@ -127,10 +135,27 @@ static PyObject *local_value(Activation *a, PyCodeObject *code, int i)
     return value;
 }
 
+/* Whether all values that have parts, now or before, are unchanged. */
+static bool keeps_numbers(const Session *session, Activation *a, PyCodeObject *code)
+{
+    for (int i = 0; i < a->code->name_count; i++) {
+        const Slot *slot = &a->slots[i];
+        PyObject *value = a->code->names[i] != NULL ? local_value(a, code, i) : NULL;
+        if (value != NULL && slot->is_bound && is_unchanged(session, slot, value)) {
+            continue;
+        }
+        if ((slot->is_bound && !slot->is_leaf) || (value != NULL && !is_leaf(value))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void write_variables(Writing *w)
 {
     Activation *a = w->activation;
     PyCodeObject *code = frame_code(a->frame);
+    w->keeps_numbers = a->epoch == w->session->epoch && keeps_numbers(w->session, a, code);
     for (int i = 0; i < a->code->name_count; i++) {
         Name *name = a->code->names[i];
         if (name == NULL) {
@@ -395,6 +420,7 @@ size_t state_write(Session *session, Activation *activation)
     }
     size_t head = session->record.size - session->frame_at;
     render_begin(&session->renderer);
+    session->renderer.walked = 0;
     put_char(&session->record, session->is_wire ? '{' : 0);
     if (!activation->code->is_optimized) {
         write_space(&w);
@@ -410,27 +436,10 @@ size_t state_write(Session *session, Activation *activation)
         put_edit_counts(&w, session->frame_at + head);
     }
     activation->is_reset = false;
-    return w.characters;
-}
-
-size_t state_write_again(Session *session, Activation *activation)
-{
-    Writing w = {.session = session, .activation = activation};
-    put_char(&session->record, session->is_wire ? '{' : 0); /* no edits */
-    for (int i = 0; i < activation->slot_count; i++) {
-        const Slot *slot = &activation->slots[i];
-        if (!slot->is_bound) {
-            continue;
-        }
-        w.characters += slot->characters;
-        if (session->is_wire) {
-            write_shown(&w, activation->code->names[i], slot, activation->is_reset);
-            w.at++;
-        }
+    if (session->renderer.walked) {
+        activation->parts = session->renderer.walked;
+        activation->code->parts += session->renderer.walked;
     }
-    if (session->is_wire) {
-        put_char(&session->record, '}');
-    }
-    activation->is_reset = false;
+    activation->epoch = session->epoch;
     return w.characters;
 }

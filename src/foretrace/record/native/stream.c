@@ -288,13 +288,8 @@ static void put_head(Session *session, Activation *activation, Event event, int 
     put_int(record, (uint64_t)line);
 }
 
-static inline size_t put_state(Session *session, Activation *activation, bool is_quiet)
-{
-    return is_quiet ? state_write_again(session, activation) : state_write(session, activation);
-}
-
 static size_t put_binary_frame(Session *session, Activation *activation, Event event, int flags, int line,
-                               const Buffer *value, bool is_quiet)
+                               const Buffer *value)
 {
     if (event == EVENT_CALL && !activation->age) {
         put_file(session, activation->code->file);
@@ -303,14 +298,13 @@ static size_t put_binary_frame(Session *session, Activation *activation, Event e
     }
     put_head(session, activation, event, flags, line);
     if (value == NULL) {
-        return put_state(session, activation, is_quiet);
+        return state_write(session, activation);
     }
     put_text(&session->record, value->data, value->size);
     return 0;
 }
 
-static size_t put_wire_frame(Session *session, Activation *activation, Event event, int line, const Buffer *value,
-                             bool is_quiet)
+static size_t put_wire_frame(Session *session, Activation *activation, Event event, int line, const Buffer *value)
 {
     Buffer *record = &session->record;
     size_t characters = 0;
@@ -321,7 +315,7 @@ static size_t put_wire_frame(Session *session, Activation *activation, Event eve
     }
     wire_put_event(record, event);
     if (value == NULL) {
-        characters = put_state(session, activation, is_quiet);
+        characters = state_write(session, activation);
     }
     Line source = file_line(activation->code->file, line);
     wire_put_action(record, (Text){source.text, source.size});
@@ -332,29 +326,18 @@ static size_t put_wire_frame(Session *session, Activation *activation, Event eve
     return characters;
 }
 
-static inline int write_frame(Session *session, Activation *activation, Event event, int flags, int line,
-                              const Buffer *value, size_t characters, bool is_quiet)
+int stream_frame(Session *session, Activation *activation, Event event, int flags, int line, const Buffer *value,
+                 size_t characters)
 {
     start_record(session);
-    characters += session->is_wire ? put_wire_frame(session, activation, event, line, value, is_quiet)
-                                   : put_binary_frame(session, activation, event, flags, line, value, is_quiet);
+    characters += session->is_wire ? put_wire_frame(session, activation, event, line, value)
+                                   : put_binary_frame(session, activation, event, flags, line, value);
     activation->line = line;
     session->last_characters = characters + file_line(activation->code->file, line).characters;
     session->frames++;
     session->events++;
     session->characters += (long long)session->last_characters;
     return commit(session);
-}
-
-int stream_frame(Session *session, Activation *activation, Event event, int flags, int line, const Buffer *value,
-                 size_t characters)
-{
-    return write_frame(session, activation, event, flags, line, value, characters, false);
-}
-
-int stream_quiet_line(Session *session, Activation *activation, int line)
-{
-    return write_frame(session, activation, EVENT_LINE, 0, line, NULL, 0, true);
 }
 
 int stream_exception(Session *session, Activation *activation, int line)
