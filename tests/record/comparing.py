@@ -75,23 +75,23 @@ def difference(source: str, **options: Any) -> str:
     ours, theirs = ([recorded(source, native, form, **options) for form in by_form] for native in (True, False))
     traces = list(_Reader(theirs[0]).traces(False))
     if ours[0] != theirs[0]:
-        return "binary: " + _first_difference(list(_Reader(ours[0]).traces(True)), traces)
+        return "binary: " + first_difference(list(_Reader(ours[0]).traces(True)), traces)
     if ours[1] != theirs[1]:
-        return f"wire: {_context(ours[1], theirs[1])}"
+        return f"wire: {context(ours[1], theirs[1])}"
     if list(read_binary(ours[0])) != traces:
         return "the reader in C reads other traces"
     text = "".join(to_text(to_segments(trace)) for trace in traces).encode()
     if binary_to_wire(ours[0]) != text:
-        return f"the wire of the reader in C: {_context(binary_to_wire(ours[0]), text)}"
-    return "" if ours[1] == text else f"the wire is not that of the traces: {_context(ours[1], text)}"
+        return f"the wire of the reader in C: {context(binary_to_wire(ours[0]), text)}"
+    return "" if ours[1] == text else f"the wire is not that of the traces: {context(ours[1], text)}"
 
 
-def _first_difference(ours: list[Trace], theirs: list[Trace]) -> str:
+def first_difference(ours: list[Trace], theirs: list[Trace]) -> str:
     for number, (a, b) in enumerate(zip(ours, theirs, strict=False)):
         for index, (x, y) in enumerate(zip(a.frames, b.frames, strict=False)):
             if x != y:
                 names = [n for n in x.__slots__ if getattr(x, n) != getattr(y, n)]
-                told = [f"{n}: {_context(str(getattr(x, n)), str(getattr(y, n)))}" for n in names]
+                told = [f"{n}: {context(str(getattr(x, n)), str(getattr(y, n)))}" for n in names]
                 return f"trace {number}, frame {index} ({x.source.strip()!r}): {'; '.join(told)}"
         if (len(a.frames), a.header) != (len(b.frames), b.header):
             ends = [(len(t.frames), t.header.outcome, t.header.detail) for t in (a, b)]
@@ -99,7 +99,7 @@ def _first_difference(ours: list[Trace], theirs: list[Trace]) -> str:
     return f"{len(ours)} traces in C, {len(theirs)} by the reference"
 
 
-def _context(ours: Any, theirs: Any) -> str:
+def context(ours: Any, theirs: Any) -> str:
     at = next((i for i, (x, y) in enumerate(zip(ours, theirs, strict=False)) if x != y), min(len(ours), len(theirs)))
     a, b = (text[max(0, at - 40) : at + 60] for text in (ours, theirs))
     return f"{a!r} in C, {b!r} by the reference"
