@@ -4,8 +4,8 @@
     python bench/recording/doctests.py heapq json.encoder test.test_generators
 
 In scope are the examples and their module. Every recording is a process of its own, forked from one state. The reference
-records each doctest twice, the second time at other addresses; a doctest on which it differs from itself is counted as
-unsteady and not compared further. One that differs where `sys.settrace`, and so the reference, is known to change what happens
+records each doctest twice, the second time at other addresses, and again where the recorders differ; a doctest on which it
+differs from itself is counted as unsteady and not compared further. One that differs where `sys.settrace`, and so the reference, is known to change what happens
 is counted as unfit. Exit code 1 if the recorders differ on any other doctest, a doctest's examples fail only while they are
 recorded in C, or a process crashes.
 """
@@ -169,7 +169,11 @@ def compare(test: doctest.DocTest, path: str, found: Compared) -> None:
     others: tuple[tuple[Format, dict[str, int]], ...] = (("wire", {}), ("binary", {"depth": 2}))
     for form, options in others:
         where = where or where_differs(ran("native", form, **options), ran("reference", form, **options), form)
-    if where and has_clobbered(test):
+    if where:
+        time.sleep(1.1)  # some tell the time in seconds
+    if where and any(ran("reference", shift=shift).data != first.data for shift in (1, 300, 5000, 30_000)):
+        found.unsteady.append(test.name)
+    elif where and has_clobbered(test):
         found.unfit.append(test.name)
     elif where:
         found.differing[test.name] = where
