@@ -31,7 +31,7 @@ from odd import PRELUDE, Odd, odd_program
 
 FORMS = ("ordinary", "odd", "odd", "mixed")
 EVENTS = 3000
-CPU_SECONDS, MEMORY = 4, 4 << 30
+CPU_SECONDS, GIBIBYTES = 4, 4.0
 """Of one program: an ordinary function does not always end when it is given an odd value."""
 BATCH = 50
 """Programs that one process compares."""
@@ -93,9 +93,10 @@ def compared(seed: int) -> str:
         return f"{type(error).__name__}: {error}"
 
 
-def compare_in_child(seeds: range, results: IO[str]) -> None:
+def compare_in_child(seeds: range, memory: float, results: IO[str]) -> None:
     """Compares programs, and writes `[seed, where they differ, or null if not enough memory]` for each."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    if memory:
+        resource.setrlimit(resource.RLIMIT_AS, (int(memory * 2**30),) * 2)
     gc.freeze()  # what all programs have is not searched again for each
     for seed in seeds:
         used = int(time.process_time())
@@ -111,14 +112,14 @@ def compare_in_child(seeds: range, results: IO[str]) -> None:
         results.flush()
 
 
-def compare_batch(seeds: range) -> Iterator[tuple[int, str | None]]:
+def compare_batch(seeds: range, memory: float) -> Iterator[tuple[int, str | None]]:
     """The seeds in order, as far as one process gets, and where each program differs; None if it met a limit."""
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             with open(writer, "w", encoding="utf-8") as results:
-                compare_in_child(seeds, results)
+                compare_in_child(seeds, memory, results)
         finally:
             os._exit(1)
     os.close(writer)
@@ -133,11 +134,11 @@ def compare_batch(seeds: range) -> Iterator[tuple[int, str | None]]:
         yield seed, None if status in (-signal.SIGXCPU, -signal.SIGKILL) else f"the process ended with {status}"
 
 
-def compare_all(first: int, count: int) -> Iterator[tuple[int, str | None]]:
+def compare_all(first: int, count: int, memory: float) -> Iterator[tuple[int, str | None]]:
     """Every seed, and where its program differs."""
     seed = first
     while seed < first + count:
-        for seed, told in compare_batch(range(seed, min(seed + BATCH, first + count))):  # noqa: B020
+        for seed, told in compare_batch(range(seed, min(seed + BATCH, first + count)), memory):  # noqa: B020
             yield seed, told
         seed += 1
 
@@ -147,11 +148,12 @@ def main() -> int:
     parser.add_argument("--programs", type=int, default=2000, help="how many to try (2000)")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="how long at most")
     parser.add_argument("--seed", type=int, default=0, help="the first program's (0)")
+    parser.add_argument("--memory", type=float, default=GIBIBYTES, metavar="GIB", help="of one process (4); 0: no limit")
     parser.add_argument("--show", action="store_true", help="print the programs that differ")
     arguments = parser.parse_args()
     end = time.monotonic() + arguments.seconds
     tried, unended, failed = 0, 0, []
-    for seed, where in compare_all(arguments.seed, arguments.programs):
+    for seed, where in compare_all(arguments.seed, arguments.programs, arguments.memory):
         tried += 1
         unended += where is None
         if where:

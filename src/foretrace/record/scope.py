@@ -42,15 +42,18 @@ class Scope:
 
     def reader(self) -> Callable[[str], list[str] | None]:
         """What gives the source lines of a file in scope, and `None` for one that is not or has no source."""
-        includes = _matcher(self.include) if self.include else _is_own
+        plain, prefixes, includes = _parts_of(self.include)
         excludes = _matcher(self.exclude) if self.exclude else None
-        getlines = linecache.getlines
+        is_own = not self.include
+        cached, getlines = linecache.cache.get, linecache.getlines
 
         def lines_of(filename: str) -> list[str] | None:
             path = filename if filename.startswith("<") else os.path.abspath(filename)
-            if not includes(path) or (excludes is not None and excludes(path)):
+            is_in = _is_own(path) if is_own else path.startswith(prefixes) or path in plain or includes(path)
+            if not is_in or (excludes is not None and excludes(path)):
                 return None
-            return getlines(filename) or None
+            entry = cached(filename)  # what `getlines` does first: programs of one function are many
+            return (entry[2] if entry is not None and len(entry) == 4 else getlines(filename)) or None
 
         return lines_of
 
@@ -60,18 +63,21 @@ def _is_own(path: str) -> bool:
     return not path.startswith((*_LIBRARIES, "<frozen "))
 
 
-def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
-    """Whether a path is one of `patterns`, or in a folder that is."""
+def _parts_of(patterns: tuple[str, ...]) -> tuple[frozenset[str], tuple[str, ...], Callable[[str], bool]]:
+    """What `patterns` say, from what is found out fast to what is not: whole paths, how paths begin, and all else."""
     whole = [p if p.startswith(("<", "*")) else os.path.abspath(p) for p in patterns]
     wild = [p for p in whole if any(c in p for c in "*?[")]
     starts = [p[:-1] for p in wild if p.endswith("*") and not any(c in p[:-1] for c in "*?[")]
     starts += [p.rstrip(os.sep) + os.sep for p in whole if not p.startswith("<")]
     other = [p for p in wild if p[:-1] not in starts]
-    plain, prefixes = frozenset(whole), tuple(starts)
-    if not other:
-        return lambda path: path.startswith(prefixes) or path in plain
-    matches = re.compile("|".join(map(fnmatch.translate, other))).match
-    return lambda path: path.startswith(prefixes) or path in plain or matches(path) is not None
+    match = re.compile("|".join(map(fnmatch.translate, other)) if other else r"(?!)").match
+    return frozenset(whole), tuple(starts), lambda path: match(path) is not None
+
+
+def _matcher(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Whether a path is one of `patterns`, or in a folder that is."""
+    plain, prefixes, other = _parts_of(patterns)
+    return lambda path: path.startswith(prefixes) or path in plain or other(path)
 
 
 class Sampler:

@@ -15,12 +15,11 @@ static void map_free(CodeMap *map)
 static void info_free(void *pointer)
 {
     CodeInfo *info = pointer;
-    if (info != NULL) {
-        free(info->names);
+    if (info != NULL && info->is_whole) {
         Py_XDECREF(info->opcodes);
         map_free(info->map);
-        free(info);
     }
+    free(info);
 }
 
 int code_init(void)
@@ -222,14 +221,11 @@ int file_def_line(const File *file, int number)
 static bool find_names(Session *session, CodeInfo *info, PyCodeObject *code)
 {
     info->name_count = code->co_nlocalsplus;
-    info->names = calloc((size_t)info->name_count + 1, sizeof *info->names);
-    if (info->names == NULL) {
-        PyErr_NoMemory();
-        return false;
-    }
+    info->is_repeated = false;
     for (int i = 0; i < info->name_count; i++) {
         PyObject *text = PyTuple_GET_ITEM(code->co_localsplusnames, i);
         Py_UCS4 first = PyUnicode_GET_LENGTH(text) ? PyUnicode_READ_CHAR(text, 0) : 0;
+        info->names[i] = NULL;
         if (first == '.' || first == '@') { /* the compiler's own, or a rewriter's */
             continue;
         }
@@ -244,14 +240,9 @@ static bool find_names(Session *session, CodeInfo *info, PyCodeObject *code)
     return true;
 }
 
-static bool find_out(Session *session, CodeInfo *info, PyCodeObject *code)
+/* What a code object in scope is. */
+static bool find_out(Session *session, CodeInfo *info, PyCodeObject *code, File *file)
 {
-    File *file = file_of(session, code->co_filename);
-    info->session = session->id;
-    info->file = NULL;
-    if (file == NULL || file->source == NULL) {
-        return file != NULL;
-    }
     info->first_line = code->co_firstlineno;
     info->is_optimized = (code->co_flags & CO_OPTIMIZED) != 0;
     info->raises_again = -1;
@@ -270,24 +261,40 @@ static bool find_out(Session *session, CodeInfo *info, PyCodeObject *code)
     return true;
 }
 
+/* Memory for what is to be known of a code object; little if it is not in scope. */
+static CodeInfo *info_new(PyCodeObject *code, bool is_whole)
+{
+    size_t size = is_whole ? sizeof(CodeInfo) + (size_t)code->co_nlocalsplus * sizeof(Name *) : offsetof(CodeInfo, function);
+    CodeInfo *info = calloc(1, size);
+    if (info == NULL || code_set_extra(code, extra_index, info) < 0) { /* what was there before is freed */
+        free(info);
+        PyErr_NoMemory();
+        return NULL;
+    }
+    info->is_whole = is_whole;
+    return info;
+}
+
 CodeInfo *code_info(Session *session, PyCodeObject *code)
 {
     CodeInfo *info = code_extra(code, extra_index);
     if (info != NULL && info->session == session->id) {
         return info;
     }
-    if (info == NULL) {
-        info = calloc(1, sizeof *info);
-        if (info == NULL || code_set_extra(code, extra_index, info) < 0) {
-            free(info);
-            PyErr_NoMemory();
+    File *file = file_of(session, code->co_filename);
+    if (file == NULL) {
+        return NULL;
+    }
+    bool is_in_scope = file->source != NULL;
+    if (info == NULL || (is_in_scope && !info->is_whole)) {
+        info = info_new(code, is_in_scope);
+        if (info == NULL) {
             return NULL;
         }
     }
-    free(info->names);
-    info->names = NULL;
-    info->is_repeated = false;
-    if (!find_out(session, info, code)) {
+    info->session = session->id;
+    info->file = NULL;
+    if (is_in_scope && !find_out(session, info, code, file)) {
         info->session = 0;
         return NULL;
     }

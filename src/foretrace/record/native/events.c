@@ -172,12 +172,6 @@ static int begin(Session *session, InterpreterFrame *frame)
 
 /* ---- events -------------------------------------------------------------------------------------- */
 
-/* Whether a scope that is resumed at `offset` resumes what it waits for, and does nothing else before. */
-static bool resumes_delegation(CodeInfo *info, PyCodeObject *code, int offset)
-{
-    return code_opcode(info, code, offset) == RESUME && (raw_argument(code, offset) & 3) >= 2;
-}
-
 int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offset)
 {
     Activation *caller = top(session);
@@ -227,7 +221,8 @@ int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offs
         return -1;
     }
     session->depth++;
-    session->epoch += !is_resumed || caller == NULL || !quiet_delegates(session, caller, frame);
+    bool is_delegate = caller != NULL && caller->quiet.number == session->frames && caller->quiet.delegate == frame;
+    session->epoch += !is_delegate;
     activation->age = 0;
     if (is_resumed) {
         kept_take(session, activation);
@@ -241,8 +236,7 @@ int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offs
     activation->call_number = session->frames + 1;
     int result = stream_frame(session, activation, EVENT_CALL, is_resumed ? FLAG_RESUMED : 0, line, NULL, 0);
     if (result == 0 && is_resumed) {
-        quiet_find(session, activation, offset);
-        activation->quiet.is_delegating = resumes_delegation(info, code, offset);
+        quiet_find_resumed(session, activation, offset);
     }
     else {
         activation->quiet = (Quiet){.number = session->frames, .is_entered = info->is_optimized, .returned = -1};

@@ -688,6 +688,10 @@ static bool follow(Path *path)
             return add_end(scan, at);
         }
         int opcode = scan->codes[at], argument = scan->codes[at + 1], next = at + 2;
+        for (; opcode == EXTENDED_ARG; next += 2) {
+            opcode = scan->codes[next];
+            argument = argument << 8 | scan->codes[next + 1];
+        }
         while (next / 2 < scan->map->units && scan->codes[next] == CACHE) {
             next += 2;
         }
@@ -764,7 +768,8 @@ void quiet_find(Session *session, Activation *activation, int offset)
     CodeInfo *info = activation->code;
     PyCodeObject *code = frame_code(activation->frame);
     quiet->number = session->frames;
-    quiet->is_entered = quiet->is_delegating = false;
+    quiet->is_entered = false;
+    quiet->delegate = NULL;
     quiet->end_count = 0;
     quiet->returned = code_returned_variable(info, code, offset);
     if (activation->parts < WORTH_A_LOOK || !info->is_optimized || info->parts < WORTH_A_MAP || has_other_threads()) {
@@ -799,18 +804,16 @@ bool quiet_holds(const Session *session, const Quiet *quiet, int offset)
     return is_end;
 }
 
-bool quiet_delegates(const Session *session, const Activation *caller, const InterpreterFrame *frame)
+void quiet_find_resumed(Session *session, Activation *activation, int offset)
 {
-    if (caller->quiet.number != session->frames || !caller->quiet.is_delegating) {
-        return false;
+    quiet_find(session, activation, offset);
+    PyCodeObject *code = frame_code(activation->frame);
+    if (code_opcode(activation->code, code, offset) != RESUME || (raw_argument(code, offset) & 3) < 2) {
+        return; /* it does not wait for another */
     }
     PyObject **top;
-    Py_ssize_t depth = frame_stack(caller->frame, &top);
-    for (Py_ssize_t i = 1; i <= depth && i <= 2; i++) { /* what was sent, and whom to */
-        PyObject *value = top[-i];
-        if (value != NULL && (PyGen_CheckExact(value) || PyCoro_CheckExact(value)) && generator_frame(value) == frame) {
-            return true;
-        }
+    PyObject *other = frame_stack(activation->frame, &top) >= 2 ? top[-2] : NULL; /* below what was sent */
+    if (other != NULL && (PyGen_CheckExact(other) || PyCoro_CheckExact(other))) {
+        activation->quiet.delegate = generator_frame(other);
     }
-    return false;
 }

@@ -58,8 +58,8 @@ typedef struct {
 typedef struct {
     uint64_t session; /* that made it */
     File *file;       /* NULL if it is not in scope; then nothing below is set */
+    bool is_whole;    /* there is memory for what is below */
     Name *function;
-    Name **names; /* of the variables; NULL for one that is not shown */
     int name_count, call_line, first_line;
     bool is_optimized, is_generator, is_suspendable, is_repeated; /* repeated: two variables have one name */
     int8_t raises_again; /* see `code_raises_again`; -1: not found out yet */
@@ -69,6 +69,7 @@ typedef struct {
     PyObject *opcodes; /* bytes, without instrumentation; NULL if not asked for yet */
     CodeMap *map;      /* the same */
     long parts;        /* of values that its scopes showed, one time after the other */
+    Name *names[];     /* of the variables; NULL for one that is not shown */
 } CodeInfo;
 
 /* One local of a running scope as it was last shown. */
@@ -96,7 +97,7 @@ typedef struct {
 typedef struct {
     uint64_t number;    /* frames written when this was found out */
     bool is_entered;    /* its call was the last event: any line is next */
-    bool is_delegating; /* it was resumed, and resumes what it waits for */
+    const InterpreterFrame *delegate; /* it was resumed, and resumes this one */
     int ends[MAX_ENDS], end_count; /* offsets of lines up to which no object changes */
     int returned; /* the variable that is returned next, -1 if none is */
 } Quiet;
@@ -305,8 +306,8 @@ int quiet_init(void);
 void quiet_find(Session *session, Activation *activation, int offset);
 /* Whether no object has changed since then, at a line that starts at `offset`. */
 bool quiet_holds(const Session *session, const Quiet *quiet, int offset);
-/* Whether `caller` has done nothing since it was resumed but resume `frame`. */
-bool quiet_delegates(const Session *session, const Activation *caller, const InterpreterFrame *frame);
+/* The same for a scope that is resumed. */
+void quiet_find_resumed(Session *session, Activation *activation, int offset);
 
 /* ---- events.c: -1 with an exception if the program has to stop ---- */
 int on_call(Session *session, InterpreterFrame *frame, bool is_resumed, int offset);

@@ -117,12 +117,8 @@ static inline void write_bound(Writing *w, Name *name, Slot *slot, PyObject *val
 
 /* The value of variable `i`, NULL if it is not bound. Where two variables have one name, the last one that is bound counts,
    in the place of the first. */
-static PyObject *local_value(Activation *a, PyCodeObject *code, int i)
+static PyObject *repeated_value(const Activation *a, PyCodeObject *code, int i, PyObject *value)
 {
-    PyObject *value = frame_local(a->frame, i, (unsigned char)PyBytes_AS_STRING(code->co_localspluskinds)[i]);
-    if (!a->code->is_repeated) {
-        return value;
-    }
     for (int j = 0; j < a->code->name_count; j++) {
         if (j != i && a->code->names[j] == a->code->names[i]) {
             if (j < i) {
@@ -133,6 +129,12 @@ static PyObject *local_value(Activation *a, PyCodeObject *code, int i)
         }
     }
     return value;
+}
+
+static inline PyObject *local_value(const Activation *a, PyCodeObject *code, int i)
+{
+    PyObject *value = frame_local(a->frame, i, (unsigned char)PyBytes_AS_STRING(code->co_localspluskinds)[i]);
+    return __builtin_expect(a->code->is_repeated, 0) ? repeated_value(a, code, i, value) : value;
 }
 
 /* Whether all values that have parts, now or before, are unchanged. */
