@@ -12,6 +12,8 @@ typedef struct {
     int parts, depth;
     PyObject *inside[DEEPEST];
     bool in_set; /* or where else objects are not numbered in the order of the walk */
+    TypeInfo last; /* the type of the last object; no type changes during a walk */
+    uint64_t last_name; /* of it, hashed */
 } Walk;
 
 #define MAX_SHARED 30 /* SHARED_KEYS_MAX_SIZE */
@@ -84,19 +86,15 @@ static inline bool walk(Walk *w, PyObject *value)
     return walk_compound(w, value);
 }
 
-static inline bool mix_type_name(Walk *w, uint64_t what, PyTypeObject *type)
+/* A word for the name of a type; false if that cannot be had. */
+static inline bool type_name_word(PyTypeObject *type, uint64_t *word)
 {
     if (!(type->tp_flags & Py_TPFLAGS_HEAPTYPE)) {
-        mix(w, what, (uint64_t)(uintptr_t)type);
+        *word = (uint64_t)(uintptr_t)type;
         return true;
     }
-    PyObject *name = ((PyHeapTypeObject *)type)->ht_name;
-    Py_hash_t hash = ((PyASCIIObject *)name)->hash;
-    if (hash == -1 && (hash = PyUnicode_Type.tp_hash(name)) == -1) {
-        return false;
-    }
-    mix(w, what, (uint64_t)hash);
-    return true;
+    *word = (uint64_t)PyUnicode_Type.tp_hash(((PyHeapTypeObject *)type)->ht_name);
+    return *word != UINT64_MAX;
 }
 
 static bool walk_items(Walk *w, PyObject *value, Kind kind)
@@ -227,17 +225,29 @@ static bool walk_shared(Walk *w, const Attributes *found, uint64_t number)
     return true;
 }
 
-static bool walk_object(Walk *w, PyObject *value, const TypeInfo *info)
+/* What is known of the type of an object; NULL if its name has no hash. Valid until the walk goes on. */
+static inline const TypeInfo *walk_type(Walk *w, PyTypeObject *type)
 {
-    Kind kind = info->kind;
+    if (w->last.type != type) {
+        w->last = *type_info(type);
+        w->last.type = NULL;
+        if (!type_name_word(type, &w->last_name)) {
+            return NULL;
+        }
+        w->last.type = type;
+    }
+    return &w->last;
+}
+
+static bool walk_object(Walk *w, PyObject *value)
+{
+    const TypeInfo *info = walk_type(w, Py_TYPE(value));
+    if (info == NULL || info->version == 0 || (info->kind == KIND_OBJECT && (w->in_set || info->content != KIND_OBJECT))) {
+        return false;
+    }
     bool has_dict = info->has_dict;
-    if (kind == KIND_OBJECT && (w->in_set || info->content != KIND_OBJECT)) {
-        return false;
-    }
-    uint64_t number = kind == KIND_OBJECT ? render_number(w->renderer, value) : 0;
-    if (info->version == 0 || !mix_type_name(w, (uint64_t)kind << 40 ^ info->version, Py_TYPE(value))) {
-        return false;
-    }
+    uint64_t number = info->kind == KIND_OBJECT ? render_number(w->renderer, value) : 0;
+    mix(w, (uint64_t)info->kind << 40 ^ info->version, w->last_name);
     if (info->slot_count && !walk_slots(w, value, info)) {
         return false;
     }
@@ -286,7 +296,7 @@ static bool walk_inside(Walk *w, PyObject *value, Kind kind)
     }
     case KIND_DATACLASS:
     case KIND_OBJECT:
-        return walk_object(w, value, type_info(Py_TYPE(value)));
+        return walk_object(w, value);
     default:
         return false;
     }
@@ -315,8 +325,13 @@ static inline bool walk_container(Walk *w, PyObject *value, Kind kind)
         return true;
     }
     if ((kind == KIND_OBJECT || kind == KIND_DATACLASS) && !w->in_set) {
+        uint64_t name;
         mix(w, MARK_NUMBER, render_number(w->renderer, value));
-        return mix_type_name(w, MARK_TYPE, Py_TYPE(value));
+        if (!type_name_word(Py_TYPE(value), &name)) {
+            return false;
+        }
+        mix(w, MARK_TYPE, name);
+        return true;
     }
     return false;
 }
@@ -336,7 +351,8 @@ static bool walk_compound(Walk *w, PyObject *value)
     if (type == &PyFunction_Type) {
         return mix_string(w, KIND_FUNCTION, ((PyFunctionObject *)value)->func_name);
     }
-    Kind kind = type_info(type)->kind;
+    const TypeInfo *info = walk_type(w, type);
+    Kind kind = info != NULL ? info->kind : KIND_REPR;
     return kind >= KIND_LIST && walk_container(w, value, kind);
 }
 
@@ -365,6 +381,7 @@ static void start(Walk *w, Renderer *renderer)
     w->turn = 0;
     w->parts = w->depth = 0; /* `inside` is as deep as that */
     w->in_set = false;
+    w->last.type = NULL;
 }
 
 bool fingerprint(Renderer *renderer, PyObject *value, uint64_t *result)
