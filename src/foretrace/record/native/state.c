@@ -90,10 +90,11 @@ static void write_shown(Writing *w, const Name *name, const Slot *slot, bool in_
     }
 }
 
-/* Whether a slot was brought up to date with this very value, and no object has changed since. */
+/* Whether a slot was brought up to date with this very value, which has parts, and no object has changed since. A string may
+   grow in place. */
 static inline bool is_unchanged(const Session *session, const Slot *slot, const PyObject *value)
 {
-    return slot->epoch == session->epoch && slot->seen == value && !slot->is_forgotten;
+    return slot->epoch == session->epoch && slot->seen == value && !slot->is_leaf && !slot->is_forgotten;
 }
 
 /* A local that is bound now, with the value that it holds. */
