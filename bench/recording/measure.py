@@ -121,7 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("tracer", choices=TRACERS)
     parser.add_argument("workload", choices=WORKLOADS)
-    parser.add_argument("folder", type=Path, help="where tracers write; in memory, if the disk is not to be measured")
+    parser.add_argument("folder", type=Path, help="where tracers write")
     parser.add_argument("--seconds", type=float, default=0.2, help="for repeated runs, traced and untraced")
     parser.add_argument("--out-of-scope", action="store_true", help="nothing that runs is in scope")
     given = parser.parse_args()

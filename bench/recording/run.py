@@ -55,6 +55,7 @@ def main() -> None:
         "--tracers", nargs="+", default=list(TRACERS), choices=TRACERS, metavar="NAME", help=", ".join(TRACERS)
     )
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of results.jsonl (default: runs/recording)")
+    parser.add_argument("--folder", type=Path, help="where tracers write (default: where temporary files are)")
     parser.add_argument("--python", nargs="+", default=[sys.executable], metavar="PATH", help="interpreters to measure")
     parser.add_argument("--seconds", type=float, default=0.2, help="of repeated runs after the first one")
     parser.add_argument("--out-of-scope", action="store_true", help="nothing that runs is in scope; adds to results.jsonl")
@@ -67,12 +68,11 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     path = given.out / "results.jsonl"
     columns = (TextColumn("{task.description:32}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     absent: set[tuple[str, str, str]] = set()
     notes: set[str] = set()
     with (
         path.open("a" if given.out_of_scope else "w", encoding="utf-8") as file,
-        tempfile.TemporaryDirectory(prefix="foretrace-", dir=memory) as folder,
+        tempfile.TemporaryDirectory(prefix="foretrace-", dir=given.folder) as folder,
         Progress(*columns) as progress,
     ):
         task = progress.add_task("", total=len(cells))
