@@ -21,11 +21,16 @@ typedef struct {
 static bool walk_compound(Walk *w, PyObject *value);
 
 /* Folds a kind and a word into the state. Each step can be undone, so a single word that differs is always seen. */
+static inline uint64_t mixed(uint64_t lane, uint64_t what, uint64_t word)
+{
+    uint64_t turned = lane << 23 | lane >> 41;
+    return (turned ^ (word + what * 0x9E3779B97F4A7C15u)) * 0xD6E8FEB86659FD93u;
+}
+
 static inline void mix(Walk *w, uint64_t what, uint64_t word)
 {
     uint64_t *lane = &w->lanes[w->turn ^= 1];
-    uint64_t turned = *lane << 23 | *lane >> 41;
-    *lane = (turned ^ (word + what * 0x9E3779B97F4A7C15u)) * 0xD6E8FEB86659FD93u;
+    *lane = mixed(*lane, what, word);
 }
 
 /* The state as one word: the two halves of a 64 x 64 bit product (wyhash's mixing function). */
@@ -97,17 +102,34 @@ static inline bool type_name_word(PyTypeObject *type, uint64_t *word)
     return *word != UINT64_MAX;
 }
 
+/* Values one after the other; integers in a row are mixed without going through memory. */
+static bool walk_run(Walk *w, PyObject *const *items, Py_ssize_t at, Py_ssize_t end)
+{
+    while (at < end) {
+        uint64_t next = w->lanes[w->turn ^ 1], last = w->lanes[w->turn];
+        Py_ssize_t start = at;
+        for (long long number; at < end && PyLong_CheckExact(items[at]) && int_is_compact(items[at], &number); at++) {
+            uint64_t now = mixed(next, KIND_INT, (uint64_t)number);
+            next = last;
+            last = now;
+        }
+        w->turn ^= (unsigned)(at - start) & 1;
+        w->lanes[w->turn] = last;
+        w->lanes[w->turn ^ 1] = next;
+        w->parts += (int)(at - start);
+        if (w->parts > w->most_parts || (at < end && !walk(w, items[at++]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool walk_items(Walk *w, PyObject *value, Kind kind)
 {
     Py_ssize_t count = Py_SIZE(value);
     PyObject **items = kind == KIND_LIST ? ((PyListObject *)value)->ob_item : ((PyTupleObject *)value)->ob_item;
     mix(w, kind, (uint64_t)count);
-    for (Py_ssize_t i = 0; i < count && i < w->items; i++) {
-        if (!walk(w, items[i])) {
-            return false;
-        }
-    }
-    return true;
+    return walk_run(w, items, 0, count < w->items ? count : w->items);
 }
 
 /* As much of a pair as is shown: what is not gets no number. */
@@ -397,13 +419,11 @@ bool fingerprint_list(Renderer *renderer, PyObject *list, const ListState *befor
     start(&w, renderer);
     Py_ssize_t items = w.items, count = PyList_GET_SIZE(list), shown = count < items ? count : items;
     Py_ssize_t known = before == NULL ? -1 : before->count < items ? before->count : items;
-    bool done = true, is_same = false;
+    PyObject **values = ((PyListObject *)list)->ob_item;
     w.inside[w.depth++] = list;
-    for (Py_ssize_t i = 0; i < shown && done; i++) {
-        is_same |= i == known && state_of(&w) == before->items;
-        done = walk(&w, PyList_GET_ITEM(list, i));
-    }
-    is_same |= shown == known && state_of(&w) == before->items;
+    bool done = walk_run(&w, values, 0, known >= 0 && known < shown ? known : shown);
+    bool is_same = known >= 0 && known <= shown && state_of(&w) == before->items;
+    done = done && (known < 0 || known >= shown || walk_run(&w, values, known, shown));
     *now = (ListState){.count = count, .items = state_of(&w), .has_grown = is_same && count > before->count};
     mix(&w, KIND_LIST, (uint64_t)count);
     return finish(&w, done, result);
