@@ -11,7 +11,7 @@ from foretrace.corpus import synthesise
 from foretrace.errors import FormatError
 from foretrace.record import Renderer, session
 from foretrace.record.values import describe_array
-from foretrace.trace import read_binary
+from foretrace.trace import Limits, read_binary
 from foretrace.trace.binary import _binary, _Reader, binary_to_wire
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -123,3 +123,30 @@ def test_a_stream_that_is_cut_anywhere_keeps_what_was_before() -> None:
     for size in range(0, len(stream), 7):
         for trace in read_binary(stream[:size], partial=True):
             assert trace.frames == whole.frames[: len(trace.frames)]
+
+
+@pytest.mark.parametrize("back", ["inside", "outside"])
+def test_scopes_that_are_left_unseen(back: str) -> None:
+    """A program takes the trace function away, and puts it back when other scopes have the memory of those it has left."""
+    source = "import sys\ndef off():\n    global saved\n    saved = sys.gettrace()\n    sys.settrace(None)\n"
+    source += "def on():\n    sys.settrace(saved)\ndef late(n):\n    kept = [n]\n    return kept\n"
+    data = []
+    for native in (True, False):
+        namespace: dict[str, Any] = {}
+        exec(compile(source, "<program>", "exec"), namespace)
+        output = bytearray()
+        recorder = session.open_session(
+            {"<program>": source.split("\n")}.get, Limits(), output=output, many=True, when_full="mute", native=native
+        )
+        recorder.start()
+        namespace["off"]()
+        if back == "inside":
+            namespace["on"]()
+        else:
+            sys.settrace(namespace["saved"])
+        assert namespace["late"](1) + namespace["late"](2) == [1, 2]
+        recorder.stop()
+        assert len(list(read_binary(bytes(output)))) >= 1
+        data.append(bytes(output))
+    if sys.version_info < (3, 12):  # from then on nothing is taken away from the recorder in C
+        assert data[0] == data[1]

@@ -331,6 +331,27 @@ static void stop_events(Session *session, bool *was_replaced)
 }
 #endif
 
+#if !HAS_MONITORING
+/* Scopes that were left while the program had taken the trace function away: their memory may be that of others by now. */
+static void forget_unseen(Session *session)
+{
+    static InterpreterFrame unseen; /* no scope has it */
+    const InterpreterFrame *innermost = PyThreadState_Get()->cframe->current_frame;
+    for (int i = 0; i < session->stack_size; i++) {
+        Activation *activation = &session->stack[i];
+        const InterpreterFrame *frame = innermost;
+        while (frame != NULL && (frame != activation->frame || code_info(session, frame_code(frame)) != activation->code)) {
+            frame = frame->previous;
+        }
+        PyErr_Clear();
+        if (frame == NULL) {
+            session->entry = session->entry == activation->frame ? &unseen : session->entry;
+            activation->frame = &unseen;
+        }
+    }
+}
+#endif
+
 PyObject *source_call(PyObject *self, PyObject *args, PyObject *keywords)
 {
 #if HAS_MONITORING
@@ -344,6 +365,7 @@ PyObject *source_call(PyObject *self, PyObject *args, PyObject *keywords)
         return NULL;
     }
     if (self == (PyObject *)active_session) { /* the program has put back the trace function that it had replaced */
+        forget_unseen((Session *)self);
         PyEval_SetTrace(trace, self);
         if (strcmp(event, "call") == 0 && trace(self, frame, PyTrace_CALL, argument) < 0) {
             return NULL;

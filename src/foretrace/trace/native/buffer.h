@@ -24,7 +24,7 @@ static inline bool buffer_reserve(Buffer *buffer, size_t more)
 
 static inline void put_bytes(Buffer *buffer, const char *bytes, size_t size)
 {
-    if (buffer_reserve(buffer, size)) {
+    if (size && buffer_reserve(buffer, size)) {
         memcpy(buffer->data + buffer->size, bytes, size);
         buffer->size += size;
     }
