@@ -97,7 +97,8 @@ static const char *element_texts; /* what `compare_elements` compares; qsort has
 static int compare_elements(const void *a, const void *b)
 {
     const Element *x = a, *y = b;
-    int order = memcmp(element_texts + x->start, element_texts + y->start, x->size < y->size ? x->size : y->size);
+    size_t size = x->size < y->size ? x->size : y->size;
+    int order = size ? memcmp(element_texts + x->start, element_texts + y->start, size) : 0;
     if (order == 0 && x->size != y->size) {
         return x->size < y->size ? -1 : 1;
     }
