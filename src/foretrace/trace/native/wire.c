@@ -15,7 +15,7 @@ static bool ends_with_marker(const char *line, size_t size)
 void wire_put_context(Buffer *out, Text source, int entry)
 {
     Buffer marked = {0};
-    const char *at = source.data, *end = source.data + source.size;
+    const char *at = source.size ? source.data : "", *end = at + source.size;
     int count = 1;
     for (const char *c = at; c < end; c++) {
         count += *c == '\n';
