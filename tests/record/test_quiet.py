@@ -97,6 +97,7 @@ LINES = {
     "own keys": "x = odd_keys.get('a')",
     "own keys by index": "x = odd_keys['a']",
     "own keys, contained": "x = 'a' in odd_keys",
+    "a method without its object": "try: getter('a')\n        except TypeError: pass",
     "hash of a number": "x = 3 in {sly: 1}",
     "in a set": "x = 3 in odd_set",
     "own length": "x = len(sly)",
@@ -150,7 +151,7 @@ def f():
     seen, items, x, word, text, k, last = shown, [1, "b", None], 7, "abcde", Word("q"), 0, None
     sly, watchful, disguised, mixed = Sly(), Watchful(), Disguised(), [1, Sly()]
     watchful.plain, odd_keys, odd_set, abs, touchy = 1, {{Word("a"): 1}}, {{Sly()}}, touch, touch
-    counted, sentence = Counted(), text * 70
+    counted, sentence, getter = Counted(), text * 70, dict.get
     while k < 150:
         last = Sly()
         k += 1

@@ -1,4 +1,5 @@
 /* `foretrace.record._recorder`: the type `Recorder`, with the interface of record/reference.py's. */
+#include "harmless.h"
 #include "session.h"
 
 static int session_init(PyObject *self, PyObject *args, PyObject *keywords)
@@ -216,7 +217,7 @@ static struct PyModuleDef module = {
 
 PyMODINIT_FUNC PyInit__recorder(void)
 {
-    if (PyType_Ready(&session_type) < 0 || code_init() < 0 || render_init() < 0 || quiet_init() < 0) {
+    if (PyType_Ready(&session_type) < 0 || code_init() < 0 || render_init() < 0 || harmless_init() < 0) {
         return NULL;
     }
     PyObject *made = PyModule_Create(&module);

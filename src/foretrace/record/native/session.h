@@ -301,7 +301,6 @@ static inline void number_name(Session *session, Name *name)
 size_t state_write(Session *session, Activation *activation);
 
 /* ---- quiet.c ---- */
-int quiet_init(void);
 /* Finds out which lines are reached from the instruction at `offset`, the next one, before any object changes. */
 void quiet_find(Session *session, Activation *activation, int offset);
 /* Whether no object has changed since then, at a line that starts at `offset`. */
