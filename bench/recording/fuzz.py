@@ -10,7 +10,6 @@ function called with odd values. Recording options vary with the seed.
 """
 
 import argparse
-import gc
 import json
 import os
 import resource
@@ -97,7 +96,6 @@ def compare_in_child(seeds: range, memory: float, results: IO[str]) -> None:
     """Compares programs, and writes `[seed, where they differ, or null if not enough memory]` for each."""
     if memory:
         resource.setrlimit(resource.RLIMIT_AS, (int(memory * 2**30),) * 2)
-    gc.freeze()  # what all programs have is not searched again for each
     for seed in seeds:
         used = int(time.process_time())
         resource.setrlimit(resource.RLIMIT_CPU, (used + CPU_SECONDS, resource.RLIM_INFINITY))

@@ -72,7 +72,11 @@ def recorded(
 def difference(source: str, **options: Any) -> str:
     """Where the two recorders, their two forms, or the two readers differ; empty if nowhere."""
     by_form: tuple[Format, Format] = ("binary", "wire")
-    ours, theirs = ([recorded(source, native, form, **options) for form in by_form] for native in (True, False))
+    gc.freeze()  # what libraries hold, which may be much, is not searched for garbage each time
+    try:
+        ours, theirs = ([recorded(source, native, form, **options) for form in by_form] for native in (True, False))
+    finally:
+        gc.unfreeze()
     traces = list(_Reader(theirs[0]).traces(False))
     if ours[0] != theirs[0]:
         return "binary: " + first_difference(list(_Reader(ours[0]).traces(True)), traces)
