@@ -108,6 +108,8 @@ def compare_in_child(seeds: range, memory: float, results: IO[str]) -> None:
             told = traceback.format_exc()
         results.write(json.dumps([seed, told]) + "\n")
         results.flush()
+        if told is None:  # what took the memory may still have it
+            os._exit(0)
 
 
 def compare_batch(seeds: range, memory: float) -> Iterator[tuple[int, str | None]]:
@@ -128,7 +130,7 @@ def compare_batch(seeds: range, memory: float) -> Iterator[tuple[int, str | None
             yield seed, told
             seed += 1
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    if seed < seeds.stop:
+    if status and seed < seeds.stop:
         yield seed, None if status in (-signal.SIGXCPU, -signal.SIGKILL) else f"the process ended with {status}"
 
 

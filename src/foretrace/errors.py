@@ -5,6 +5,7 @@
     ├── FormatError      text that is not a trace
     ├── CheckpointError  a checkpoint folder with a missing or damaged file
     ├── RecordError      code could not be run at all (an execution cut by a limit is a Trace, not an error)
+    ├── SandboxError     a sandbox that does not start
     └── RefusedError     executing is not allowed here
 
 Messages say what, where, and what to do next. The command line prints them without a traceback.
@@ -33,6 +34,12 @@ class CheckpointError(ForetraceError):
 
 class RecordError(ForetraceError):
     """Code could not be run at all."""
+
+    exit_code = 3
+
+
+class SandboxError(ForetraceError):
+    """A sandbox that does not start."""
 
     exit_code = 3
 

@@ -1,0 +1,6 @@
+"""Where untrusted code runs: one interface, several backends, named in what comes out of it."""
+
+from foretrace.sandbox.backend import Backend, Sandbox, backends
+from foretrace.sandbox.types import Result, SandboxLimits, Status
+
+__all__ = ["Backend", "Result", "Sandbox", "SandboxLimits", "Status", "backends"]
