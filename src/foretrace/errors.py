@@ -5,7 +5,9 @@
     ├── FormatError      text that is not a trace
     ├── CheckpointError  a checkpoint folder with a missing or damaged file
     ├── RecordError      code could not be run at all (an execution cut by a limit is a Trace, not an error)
+    ├── PipelineError    a dataset that cannot be finished; what is done is kept
     ├── SandboxError     a sandbox that does not start
+    ├── EndpointError    a model server that cannot be reached, refuses, or answers something else than was asked for
     └── RefusedError     executing is not allowed here
 
 Messages say what, where, and what to do next. The command line prints them without a traceback.
@@ -38,8 +40,20 @@ class RecordError(ForetraceError):
     exit_code = 3
 
 
+class PipelineError(ForetraceError):
+    """A dataset that cannot be finished; what is done is kept."""
+
+    exit_code = 3
+
+
 class SandboxError(ForetraceError):
     """A sandbox that does not start."""
+
+    exit_code = 3
+
+
+class EndpointError(ForetraceError):
+    """A model server that cannot be reached, refuses, or answers something else than was asked for."""
 
     exit_code = 3
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "record": "what a call really does, in a limited child process",
     "show": "what a recording holds; one of its traces; the same in another form",
     "diff": "prediction against reality, or two recorded traces",
+    "data": "make datasets of traces, and look at them",
     "eval": "score a model: cruxeval, traces",
     "train": "train a model from a recipe",
     "doctor": "check this installation",

@@ -25,25 +25,32 @@ class Decontaminator:
     """Compares programs with a fixed set of references."""
 
     def __init__(self, references: Iterable[str]) -> None:
-        self._trees: set[str] = set()
+        self._trees: dict[str, int] = {}
         self._grams: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for number, source in enumerate(references):
-            self._trees.update(normalised_functions(source))
+            for tree in normalised_functions(source):
+                self._trees.setdefault(tree, number)
             for gram in set(ngrams(source)):
                 self._grams[gram].append(number)
 
     def overlaps(self, source: str) -> str | None:
         """Why `source` is contaminated, or None."""
+        found = self.match(source)
+        return found[0] if found else None
+
+    def match(self, source: str) -> tuple[str, int] | None:
+        """Why `source` is contaminated and the number of the reference that it is like, or None."""
         if not self._trees and not self._grams:
             return None
-        if any(tree in self._trees for tree in normalised_functions(source)):
-            return "same normalised syntax tree"
+        for tree in normalised_functions(source):
+            if tree in self._trees:
+                return "same normalised syntax tree", self._trees[tree]
         grams = set(ngrams(source))
         if len(grams) < MIN_NGRAMS:
             return None
         shared = Counter(number for gram in grams for number in self._grams.get(gram, ()))
         if shared and max(shared.values()) > MAX_SHARED * len(grams):
-            return f"more than {MAX_SHARED:.0%} of its 8-grams stand in one reference"
+            return f"more than {MAX_SHARED:.0%} of its 8-grams stand in one reference", max(shared, key=lambda n: (shared[n], -n))
         return None
 
 

@@ -153,10 +153,9 @@ class Sandbox:
 
     def _result(self, answer: dict[str, Any], limits: SandboxLimits) -> Result:
         output = _content(self._files["output"], limits.file_mb << 20)
-        streams = (_content(self._files[name], _TEXT_BYTES) for name in ("stdout", "stderr"))
-        return Result(
-            Status(answer["status"]), answer["code"], output, *streams, answer["seconds"], leftovers=answer["leftovers"]
-        )
+        stdout, stderr = (_content(self._files[name], _TEXT_BYTES) for name in ("stdout", "stderr"))
+        status = Status(answer["status"])
+        return Result(status, answer["code"], output, stdout, stderr, answer["seconds"], answer["leftovers"])
 
     def _ask(self, function: str, payload: bytes, limits: SandboxLimits, stdin: str) -> dict[str, Any] | None:
         """The server's answer; None if it did not give any, and was ended."""

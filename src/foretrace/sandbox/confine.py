@@ -54,7 +54,7 @@ def fix_addresses() -> bool:
 def become(user: int) -> bool:
     """From root to a user without a name, whose processes the kernel counts and who may signal no others.
 
-    Files that only root can read, such as an interpreter in root's home, stay readable until `drop_privileges(all_of_them=True)`.
+    Files that only root can read, such as an interpreter in root's home, stay readable until all privileges are dropped.
 
     """
     _prctl(_PR_SET_KEEPCAPS, 1)
@@ -93,7 +93,9 @@ def restrict_files(readable: Iterable[str], writable: Iterable[str], sinks: Iter
         return False
     everything = (1 << _RIGHTS[min(version, 5)]) - 1
     attributes = struct.pack("=QQQ", everything, _TCP if version >= 4 else 0, _SCOPES if version >= 6 else 0)
-    ruleset = _libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(24 if version >= 6 else 16 if version >= 4 else 8), 0)
+    ruleset = _libc.syscall(
+        _CREATE_RULESET, attributes, ctypes.c_size_t(24 if version >= 6 else 16 if version >= 4 else 8), 0
+    )
     if ruleset < 0:
         return False
     try:

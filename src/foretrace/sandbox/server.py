@@ -30,7 +30,7 @@ FAILED = 97
 _AGAIN = "FORETRACE_STARTED_AGAIN"
 _ROUNDS = 200
 _REMOVAL_SECONDS = 1.0
-"""For what a job has left in its folder; what takes longer stays until the sandbox is closed, out of the next job's sight."""
+"""For what a job has left in its folder; what takes longer stays, out of jobs' sight, until the sandbox is closed."""
 _LIST_BYTES = 4096 * 8  # whole numbers only: a list is read a page at a time, each line of which is whole
 
 

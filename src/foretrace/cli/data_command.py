@@ -1,0 +1,54 @@
+"""`foretrace data`. Its commands are imported when they are used."""
+
+from importlib import import_module
+
+import click
+
+SUBCOMMANDS = {
+    "make": ("foretrace.cli.data_make", "make one: find code and arguments, run, record, choose, write"),
+    "stats": ("foretrace.cli.data_stats", "what a dataset holds, in numbers"),
+    "show": ("foretrace.cli.data_show", "one of its traces: step by step, as text, as tokens, in words"),
+    "sample": ("foretrace.cli.data_sample", "some of its traces at random, briefly"),
+    "sql": ("foretrace.cli.data_sql", "query it with SQL"),
+    "why": ("foretrace.cli.data_why", "why something is not in it"),
+    "report": ("foretrace.cli.data_report", "one HTML page about it, with plots"),
+}
+"""Name: the module that has it as `command`, and what it does."""
+
+EXAMPLES = """\b
+Examples:
+  foretrace data make traces/ toolz-1.2.0.tar.gz synthesised:1000
+  foretrace data stats traces/
+  foretrace data show traces/ 1 --tokens
+  foretrace data sql traces/ "SELECT kind, count(*) FROM traces GROUP BY 1"
+  foretrace data why traces/ toolz::first
+"""
+
+
+class DataGroup(click.Group):
+    """Lists commands from a table and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        return list(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the module of a command."""
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        command: click.Command = import_module(SUBCOMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, meaning) for name, (_, meaning) in SUBCOMMANDS.items()])
+
+
+@click.group("data", cls=DataGroup, epilog=EXAMPLES)
+def command() -> None:
+    """Make datasets of traces, and look at them.
+
+    A dataset is a folder of Parquet files, which DuckDB, pandas, Polars and datasets read too. Needs: pip install
+    "foretrace[data]".
+    """

@@ -1,0 +1,114 @@
+"""Subjects on their way: found, compared with benchmarks, and freed of near duplicates, before anything is executed.
+
+The search for near duplicates is MinHash with banding (Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive
+Datasets, section 3.4). Candidates are compared by their exact Jaccard similarity, since 128 hashes are off by some 0.04. Of
+two that are alike the one that was found first stays, so the result depends on nothing but the order of the sources.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from foretrace.corpus.benchmarks import Benchmarks
+from foretrace.corpus.refusals import NOT_FUNCTIONS, Refused
+from foretrace.corpus.sources import subjects
+from foretrace.corpus.types import Origin, Subject
+from foretrace.data.pipeline.definition import Definition, Drop
+from foretrace.data.pipeline.execute import identity
+from foretrace.data.schema import import_arrow
+
+HASHES, BAND = 128, 4
+"""Hashes of a signature, and of them in a band: of pairs with a similarity of 0.8 one in 10^7 is missed."""
+SHINGLE = 5
+_TOKEN = re.compile(r"\w+|[^\w\s]")
+
+Row = dict[str, Any]
+
+
+def subject_schema() -> Any:
+    """Columns of the files between finding and executing."""
+    arrow = import_arrow()
+    text, texts = arrow.string(), arrow.list_(arrow.string())
+    names = {"id": text, "source": text, "entry": text, "form": text, "kind": text, "name": text, "path": text}
+    names |= {"line": arrow.int32(), "licence": text, "calls": texts, "outputs": texts}
+    return arrow.schema([*names.items(), ("signature", arrow.binary(4 * HASHES))])
+
+
+def find(part: str, definition: Definition) -> tuple[list[Row], list[Drop]]:
+    """Subjects of a part of the sources with their signatures, and those that were refused or contaminated."""
+    refused: list[Refused] = []
+    rows, drops = [], []
+    benchmarks = load_benchmarks(definition.benchmarks)
+    for subject in subjects(part, licence=definition.licence, on_refusal=refused.append):
+        found = benchmarks.match(subject)
+        if found is None:
+            rows.append(to_row(subject))
+        else:
+            drops.append(Drop("decontamination", *found, of=identity(subject)))
+    drops += [_refusal(part, one) for one in refused if one.reason not in NOT_FUNCTIONS]
+    return rows, drops
+
+
+@lru_cache(maxsize=1)
+def load_benchmarks(files: tuple[str, ...]) -> Benchmarks:
+    """The benchmarks of a definition, read once a process."""
+    return Benchmarks(files)
+
+
+def _refusal(part: str, refused: Refused) -> Drop:
+    path, _, entry = refused.name.partition("::")
+    of = {"subject": "", "kind": "harvested", "name": part, "path": path, "line": 0, "entry": entry}
+    return Drop("harvest", str(refused.reason), refused.detail, of=of)
+
+
+def to_row(subject: Subject) -> Row:
+    """A subject as a row."""
+    row = identity(subject) | {"id": subject.id, "source": subject.source, "form": subject.form}
+    row |= {"licence": subject.origin.licence, "calls": list(subject.calls), "outputs": list(subject.outputs)}
+    return row | {"signature": signature(subject.source).tobytes()}
+
+
+def from_row(row: Row) -> Subject:
+    """The subject of a row."""
+    origin = Origin(**{name: row[name] for name in ("kind", "name", "path", "line", "licence")})
+    calls, outputs = tuple(row["calls"]), tuple(row["outputs"])
+    return Subject(source=row["source"], entry=row["entry"], origin=origin, calls=calls, outputs=outputs, form=row["form"])
+
+
+def shingles(source: str) -> set[str]:
+    """Each `SHINGLE` tokens in a row; of a short source, all at once."""
+    tokens = _TOKEN.findall(source)
+    return {" ".join(tokens[i : i + SHINGLE]) for i in range(max(1, len(tokens) - SHINGLE + 1))}
+
+
+def signature(source: str) -> NDArray[np.uint32]:
+    """MinHash of a source: (128,) uint32."""
+    from rensa import RMinHash
+
+    hashes = RMinHash(num_perm=HASHES, seed=1)
+    hashes.update(sorted(shingles(source)))
+    return np.array(hashes.digest(), dtype=np.uint32)
+
+
+def candidates(signatures: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
+    """Pairs (earlier, later) of rows that agree in a band, of an array (rows, 128); a pair may come more than once.
+
+    In a band each row is paired with the first of its like only: what resembles neither that one nor another first is kept.
+
+    """
+    for start in range(0, HASHES, BAND):
+        band = np.ascontiguousarray(signatures[:, start : start + BAND]).view(np.dtype((np.void, 4 * BAND))).ravel()
+        _, firsts, inverse = np.unique(band, return_index=True, return_inverse=True)
+        first_of = firsts[inverse.ravel()]
+        for later in np.flatnonzero(first_of != np.arange(len(band))):
+            yield int(first_of[later]), int(later)
+
+
+def similarity(a: str, b: str) -> float:
+    """Jaccard similarity of two sources' shingles."""
+    one, other = shingles(a), shingles(b)
+    return len(one & other) / len(one | other)
