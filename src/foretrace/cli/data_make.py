@@ -53,7 +53,9 @@ def command(
     Killed and started again, it goes on where it was; the same sources and seed give the same bytes.
     """
     from foretrace.cli.progress import Bar
-    from foretrace.data.pipeline import Definition, make, open_engine
+    from foretrace.data.pipeline.definition import Definition
+    from foretrace.data.pipeline.engines import open_engine
+    from foretrace.data.pipeline.make import make
     from foretrace.recipes.overrides import override
 
     absolute = tuple(_absolute(source) for source in sources)

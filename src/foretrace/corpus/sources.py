@@ -13,7 +13,7 @@ from foretrace.corpus.contest import CONTEST_FORM, contest_programs, is_contest
 from foretrace.corpus.harvest import harvest
 from foretrace.corpus.jsonl import MODULE_FORM, PROGRAM_FORM, module_tree, programs_in, rows
 from foretrace.corpus.refusals import Refused
-from foretrace.corpus.synthesise import programs
+from foretrace.corpus.synthesiser import programs
 from foretrace.corpus.tree import ARCHIVE_SUFFIXES, read_tree
 from foretrace.corpus.types import Origin, Subject
 from foretrace.errors import UsageError

@@ -1,7 +1,5 @@
-"""From sources to a dataset of traces: one definition, run by processes of this machine or by a Ray cluster."""
+"""From sources to a dataset of traces: one definition, run by processes of this machine or by a Ray cluster.
 
-from foretrace.data.pipeline.definition import Definition
-from foretrace.data.pipeline.engines import ENGINES, open_engine
-from foretrace.data.pipeline.make import make
-
-__all__ = ["ENGINES", "Definition", "make", "open_engine"]
+The way in is `foretrace.data.pipeline.make`. Nothing is imported here: the sandbox imports `job`, and forks once a subject,
+which takes the longer the more was imported.
+"""
