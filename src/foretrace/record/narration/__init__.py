@@ -1,0 +1,1 @@
+"""The parts of `foretrace.record.narrate`: how an execution is read, folded and put into words."""
