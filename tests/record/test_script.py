@@ -251,7 +251,11 @@ def test_a_terminal_shows_that_a_long_run_goes_on(tmp_path: Path, forks: bool) -
 def test_an_interrupt_from_outside_ends_it_and_keeps_what_there_is(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text("import time\nopen('ready', 'w').close()\nwhile True:\n    time.sleep(.01)\n")
     process = subprocess.Popen(
-        [sys.executable, "-m", "foretrace.record", "program.py"], cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "foretrace.record", "program.py"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a job in the background ignores it
     )
     while not (tmp_path / "ready").exists():
         time.sleep(0.01)

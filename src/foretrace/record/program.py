@@ -6,7 +6,6 @@ r"""From a program's source and the text of a call to a recorded Trace, in this 
 For child processes (`foretrace.record.child`) and trusted code: what the program does, it does to this process.
 """
 
-import ast
 import collections
 import difflib
 import itertools
@@ -14,10 +13,11 @@ import sys
 import types
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from foretrace.errors import RecordError, UsageError
-from foretrace.record.budget import Stop, arm, disarm
+from foretrace.record.budget import Alarms, Stop
 from foretrace.record.session import Session, open_session
 from foretrace.trace import Limits, Trace, read_binary
 
@@ -60,23 +60,33 @@ def call(
 
     A generator that it returns is exhausted, a coroutine is run: to call one is to run none of it.
     """
+    alarms = Alarms()
+    try:
+        return call_within(alarms, session, limits, partial(function, *args, **kwargs))
+    finally:
+        alarms.remove()
+
+
+def call_within(alarms: Alarms, session: Session, limits: Limits, run: Callable[[], Any]) -> BaseException | None:
+    """`call` with alarms that are installed already: for many calls, one after the other."""
 
     def ring(which: str) -> None:
         if not session.is_busy:  # else it rings again at once
             session.fill(which)
 
     raised: BaseException | None = None
+    alarms.ring = ring
     session.start()
     try:
         try:
-            arm(limits, ring)
-            _exhaust(function(*args, **kwargs))
+            alarms.start(limits)
+            _exhaust(run())
         except BaseException as error:  # the program's, whatever it is: it becomes the outcome
             raised = error
-        disarm()  # it must not ring while recording stops
+        alarms.stop()  # it must not ring while recording stops
     except Stop as stop:  # it rang between the program's last step and our first
         raised = stop
-        disarm()
+        alarms.stop()
     finally:
         session.stop()
     return raised
@@ -138,16 +148,31 @@ def find_function(namespace: dict[str, Any], entry: str) -> Callable[..., Any]:
 
 def evaluate_arguments(arguments: str, namespace: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Values of an argument list, evaluated in `namespace`."""
+    return compile_arguments(arguments, namespace)()
+
+
+def compile_arguments(arguments: str, namespace: dict[str, Any]) -> Callable[[], tuple[tuple[Any, ...], dict[str, Any]]]:
+    """What makes the values of an argument list, new ones each time.
+
+    Raises:
+        UsageError: it does not parse.
+
+    """
 
     def collect(*args: Any, **kwargs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return args, kwargs
 
-    text = f"__collect__({arguments}\n)"
     try:
-        ast.parse(text, mode="eval")
-        result: tuple[tuple[Any, ...], dict[str, Any]] = eval(text, {**namespace, "__collect__": collect})
-    except SyntaxError as error:
-        raise UsageError(f"the arguments do not parse: {arguments!r} ({error.msg})") from error
+        code = compile(f"__collect__({arguments}\n)", "<arguments>", "eval", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        told = error.msg if isinstance(error, SyntaxError) else error
+        raise UsageError(f"the arguments do not parse: {arguments!r} ({told})") from error
+    return partial(_evaluate, code, {**namespace, "__collect__": collect})
+
+
+def _evaluate(code: types.CodeType, names: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    try:
+        result: tuple[tuple[Any, ...], dict[str, Any]] = eval(code, names)
     except Exception as error:
         raise RecordError(f"evaluating the arguments raised {type(error).__name__}: {error}") from error
     return result

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from foretrace.record.budget import Stop, WhenFull
@@ -76,8 +77,7 @@ def open_session(
     if _giving_way is not None:
         _giving_way()
         give_way(None)
-    header = Header(source="", entry=entry, python=".".join(map(str, sys.version_info[:3])), limits=limits)
-    opening = header_record(header)
+    opening = _opening(entry, limits)
     options: dict[str, Any] = {"many": many, "depth": depth, "step_in": step_in, "seed": seed, "when_full": when_full}
     if _recorder is not None and native is not False:
         fd = output if isinstance(output, int) else -1
@@ -101,6 +101,13 @@ def open_session(
     write = output.extend if isinstance(output, bytearray) else lambda data: _write(output, data)
     writer = BinaryWriter(write, opening) if form == "binary" else WireWriter(write)
     return ReferenceRecorder(lines_of, writer, limits, value_limits=value_limits, **options)
+
+
+@lru_cache(maxsize=16)
+def _opening(entry: str, limits: Limits) -> bytes:
+    """How a stream begins."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    return header_record(Header(source="", entry=entry, python=python, limits=limits))
 
 
 def _write(fd: int, data: bytes) -> None:

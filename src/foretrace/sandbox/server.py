@@ -50,6 +50,7 @@ def main() -> NoReturn:
     walls = _confine(settings, jobs, left)
     gc.collect()
     gc.freeze()  # a fork then shares these objects for good
+    gc.disable()  # when garbage is found depends on what was made before, and must not decide what a job does
     control.sendall(_message({"walls": {"no orphans": server.ends_orphans, **walls}}))
     server.serve()
     os._exit(0)

@@ -19,7 +19,8 @@ from typing import Any
 from foretrace.corpus.arguments import Budget, explore
 from foretrace.corpus.types import digest
 from foretrace.errors import ForetraceError, UsageError
-from foretrace.record.program import call, evaluate_arguments, find_function, load_module
+from foretrace.record.budget import Alarms
+from foretrace.record.program import call_within, compile_arguments, find_function, load_module
 from foretrace.record.session import open_session
 from foretrace.trace import Limits
 
@@ -42,6 +43,7 @@ _touched: list[str] = []
 def run(payload: bytes, output: int) -> None:
     """Writes, for each call, the length of a JSON head, the length of a recording, and both."""
     job = json.loads(payload)
+    job |= {"limits": Limits(**job["limits"]), "files": {FILENAME: job["source"].split("\n")}, "alarms": Alarms()}
     sys.addaudithook(_watch)
 
     def write(head: dict[str, Any], body: bytes = b"") -> None:
@@ -77,13 +79,13 @@ def _record_call(
 ) -> None:
     runs, problem = [], ""
     _touched.clear()
-    for _ in range(2):
-        try:
-            args, kwargs = evaluate_arguments(text, namespace)
-        except ForetraceError as error:
-            problem = str(error)
-            break
-        runs.append(_recorded(job, partial(function, *args, **kwargs)))
+    try:
+        make_arguments = compile_arguments(text, namespace)
+        for _ in range(2):
+            args, kwargs = make_arguments()
+            runs.append(_recorded(job, partial(function, *args, **kwargs)))
+    except ForetraceError as error:
+        problem = str(error)
     head = {"kind": "call", "arguments": text, "problem": problem, "touched": _touched[:1]}
     write(head | {"steady": len(runs) == 2 and runs[0] == runs[1]}, runs[0] if runs else b"")
 
@@ -111,13 +113,13 @@ def _record_script(job: dict[str, Any], write: Callable[..., None]) -> None:
 
 
 def _recorded(job: dict[str, Any], run: Callable[[], Any]) -> bytes:
-    out, limits = bytearray(), Limits(**job["limits"])
+    out, limits = bytearray(), job["limits"]
     random.seed(0)
-    session = open_session({FILENAME: job["source"].split("\n")}.get, limits, entry=job["entry"], output=out)
+    session = open_session(job["files"].get, limits, entry=job["entry"], output=out)
     before = sys.stdout
     sys.stdout = io.StringIO() if before is sys.__stdout__ else before
     try:
-        call(session, limits, run)
+        call_within(job["alarms"], session, limits, run)
     finally:
         sys.stdout = before
     return bytes(out)
