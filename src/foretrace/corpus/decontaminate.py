@@ -1,18 +1,21 @@
 """Proof that no training program is, or closely resembles, a benchmark's.
 
-Two tests. A program is contaminated if one of its functions has the normalised syntax tree of a reference function
-(names renamed by order of appearance, constants replaced by their types, docstrings dropped), or if more than half of its
-8-grams of code tokens stand in a single reference. Single 8-grams are no evidence: every loop over a string shares some.
+Two tests. A program is contaminated if one of its functions has the normalised syntax tree of a reference function (names
+renamed by order of appearance, but for built-in ones; constants replaced by their types, docstrings dropped), or if more
+than half of its 8-grams of code tokens stand in a single reference. Single 8-grams are no evidence: every loop over a
+string shares some.
 
     Decontaminator(benchmark_sources).overlaps(source)      # None, or why
 """
 
 import ast
+import builtins
 import io
 import tokenize
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
+_BUILTINS = frozenset(dir(builtins))
 NGRAM = 8
 MAX_SHARED = 0.5
 MIN_NGRAMS = 8
@@ -50,7 +53,9 @@ class Decontaminator:
             return None
         shared = Counter(number for gram in grams for number in self._grams.get(gram, ()))
         if shared and max(shared.values()) > MAX_SHARED * len(grams):
-            return f"more than {MAX_SHARED:.0%} of its 8-grams stand in one reference", max(shared, key=lambda n: (shared[n], -n))
+            return f"more than {MAX_SHARED:.0%} of its 8-grams stand in one reference", max(
+                shared, key=lambda n: (shared[n], -n)
+            )
         return None
 
 
@@ -75,7 +80,7 @@ def normalised_functions(source: str) -> list[str]:
 
 
 def _normalised(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
-    """Pre-order list of node types; names by order of first appearance, attributes kept, constants by type."""
+    """Pre-order list of node types; names by order of first appearance, but built-in ones; attributes; constants by type."""
     names: dict[str, str] = {}
     parts: list[str] = []
 
@@ -84,7 +89,7 @@ def _normalised(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
         for field in ("id", "arg", "name"):
             value = getattr(node, field, None)
             if isinstance(value, str):
-                parts.append(names.setdefault(value, f"n{len(names)}"))
+                parts.append(value if value in _BUILTINS else names.setdefault(value, f"n{len(names)}"))
         if isinstance(node, ast.Attribute):
             parts.append(node.attr)
         if isinstance(node, ast.Constant):

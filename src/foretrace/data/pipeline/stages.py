@@ -18,7 +18,7 @@ import numpy as np
 from foretrace.data.pipeline.definition import Definition, Drop
 from foretrace.data.pipeline.execute import PRELOAD, execute
 from foretrace.data.pipeline.storage import Storage
-from foretrace.data.pipeline.subjects import candidates, find, from_row, similarity, subject_schema
+from foretrace.data.pipeline.subjects import candidates, find, from_row, own_text, similarity, subject_schema
 from foretrace.data.pipeline.tokens import count_tokens
 from foretrace.data.schema import arrow_schema, drop_schema, import_arrow
 from foretrace.sandbox import Sandbox
@@ -45,10 +45,10 @@ def run_choose(definition: Definition, url: str, number: int) -> Counts:
     blocks = [np.frombuffer(b"".join(t["signature"].to_pylist()), np.uint32).reshape(len(t), -1) for t in tables if len(t)]
     repeats = _repeats(ids)
     if definition.near_duplicate <= 1 and blocks:
-        texts = _Sources(storage, names, where)
+        texts = _Texts(storage, names, where)
         for earlier, later in candidates(np.concatenate(blocks)):
             if later not in repeats and earlier not in repeats:
-                alike = similarity(texts[earlier], texts[later])
+                alike = min(map(similarity, texts[earlier], texts[later]))
                 if alike >= definition.near_duplicate:
                     repeats[later] = (earlier, f"nearly the same source ({alike:.0%})")
     arrow = import_arrow()
@@ -66,16 +66,17 @@ def _repeats(ids: list[str]) -> dict[int, tuple[int, str]]:
     return {i: (first[one], "the same source") for i, one in enumerate(ids) if first.setdefault(one, i) != i}
 
 
-class _Sources:
-    """Source texts by number of the subject, a file at a time."""
+class _Texts:
+    """Subjects' own texts and whole sources by number, from a few files at a time."""
 
     def __init__(self, storage: Storage, names: list[str], where: list[tuple[int, int]]) -> None:
         self._where = where
-        self._column = lru_cache(maxsize=8)(lambda at: storage.read_table(names[at], ["source"])["source"])
+        self._table = lru_cache(maxsize=8)(lambda at: storage.read_table(names[at], ["source", "entry"]))
 
-    def __getitem__(self, number: int) -> str:
+    def __getitem__(self, number: int) -> tuple[str, str]:
         at, row = self._where[number]
-        return str(self._column(at)[row].as_py())
+        [found] = self._table(at).slice(row, 1).to_pylist()
+        return own_text(found["source"], found["entry"]), found["source"]
 
 
 def _repeat_drops(

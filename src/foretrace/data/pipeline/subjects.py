@@ -2,9 +2,11 @@
 
 The search for near duplicates is MinHash with banding (Broder 1997; Leskovec, Rajaraman and Ullman, Mining of Massive
 Datasets, section 3.4). Candidates are compared by their exact Jaccard similarity, since 128 hashes are off by some 0.04. Of
-two that are alike the one that was found first stays, so the result depends on nothing but the order of the sources.
+two that are alike the one that was found first stays, so the result depends on nothing but the order of the sources. Alike
+are subjects whose entries are, and whose sources are: methods of a class share their source, and small functions their text.
 """
 
+import ast
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -69,7 +71,7 @@ def to_row(subject: Subject) -> Row:
     """A subject as a row."""
     row = identity(subject) | {"id": subject.id, "source": subject.source, "form": subject.form}
     row |= {"licence": subject.origin.licence, "calls": list(subject.calls), "outputs": list(subject.outputs)}
-    return row | {"signature": signature(subject.source).tobytes()}
+    return row | {"signature": signature(own_text(subject.source, subject.entry)).tobytes()}
 
 
 def from_row(row: Row) -> Subject:
@@ -79,6 +81,18 @@ def from_row(row: Row) -> Subject:
     return Subject(source=row["source"], entry=row["entry"], origin=origin, calls=calls, outputs=outputs, form=row["form"])
 
 
+def own_text(source: str, entry: str) -> str:
+    """What is a subject's own: the definition of its entry; what stands around it is shared by all methods of a class."""
+    try:
+        node: ast.AST = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return source
+    for name in entry.split("."):
+        named = (n for n in ast.iter_child_nodes(node) if getattr(n, "name", None) == name)
+        node = next(named, node)
+    return (ast.get_source_segment(source, node) if not isinstance(node, ast.Module) else None) or source
+
+
 def shingles(source: str) -> set[str]:
     """Each `SHINGLE` tokens in a row; of a short source, all at once."""
     tokens = _TOKEN.findall(source)
@@ -86,7 +100,7 @@ def shingles(source: str) -> set[str]:
 
 
 def signature(source: str) -> NDArray[np.uint32]:
-    """MinHash of a source: (128,) uint32."""
+    """MinHash of a text: (128,) uint32."""
     from rensa import RMinHash
 
     hashes = RMinHash(num_perm=HASHES, seed=1)
@@ -109,6 +123,6 @@ def candidates(signatures: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
 
 
 def similarity(a: str, b: str) -> float:
-    """Jaccard similarity of two sources' shingles."""
+    """Jaccard similarity of two texts' shingles."""
     one, other = shingles(a), shingles(b)
     return len(one & other) / len(one | other)
