@@ -87,8 +87,8 @@ def test_stats_as_json(dataset_folder: Path, rows: list[Row]) -> None:
     [line] = data("stats", dataset_folder, "--json").stdout.splitlines()
     found = json.loads(line)
     assert (found["v"], found["traces"], found["tokens"]) == (1, len(rows), sum(row["tokens"] for row in rows))
-    assert found["funnel"]["stages"][2] == {
-        "stage": "filter", "entered": len(rows) + 4, "dropped": 2, "whole_subjects": 0, "reasons": {"impure": 1, "too long": 1},
+    assert found["funnel"]["stages"][5] == {
+        "stage": "filter", "entered": len(rows) + 2, "dropped": 2, "whole_subjects": 0, "reasons": {"impure": 1, "too long": 1},
     }  # fmt: skip
 
 

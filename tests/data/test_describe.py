@@ -35,7 +35,7 @@ def test_the_schemas_name_every_column() -> None:
     assert arrow_schema().names == list(COLUMNS)
     assert drop_schema({"seed": "1"}).names == list(DROP_COLUMNS)
     assert drop_schema({"seed": "1"}).metadata == {b"seed": b"1"}
-    assert drop_schema().field("stage").metadata[b"meaning"].decode().startswith("arguments, record")
+    assert drop_schema().field("stage").metadata[b"meaning"].decode().startswith("harvest, decontamination")
 
 
 # -- describing --------------------------------------------------------------------------------------
@@ -97,14 +97,15 @@ def test_small_batches_give_the_same(dataset_folder: Path, monkeypatch: pytest.M
 def test_the_funnel_adds_up(dataset_folder: Path, rows: list[Row]) -> None:
     funnel = describe(open_dataset(dataset_folder)).funnel
     assert [(stage.name, stage.dropped, stage.whole) for stage in funnel.stages] == [
-        ("arguments", 2, 2), ("record", 1, 0), ("filter", 2, 0), ("duplicates", 1, 1), ("decontamination", 1, 0),
+        ("harvest", 0, 0), ("decontamination", 1, 0), ("duplicates", 1, 1), ("arguments", 2, 2), ("record", 1, 0),
+        ("filter", 2, 0),
     ]  # fmt: skip
     assert list(STAGES) == [stage.name for stage in funnel.stages]
     assert funnel.tried == funnel.stages[0].entered == len(rows) + 7
     assert all(a.left == b.entered for a, b in zip(funnel.stages, funnel.stages[1:], strict=False))
     assert funnel.stages[-1].left == funnel.kept == len(rows)
     assert (funnel.dropped, funnel.whole) == (7, 3)
-    assert funnel.stages[2].reasons == {"impure": 1, "too long": 1}
+    assert funnel.stages[5].reasons == {"impure": 1, "too long": 1}
 
 
 def test_an_unknown_stage_is_counted_too(make_dataset: Callable[..., Path], rows: list[Row]) -> None:

@@ -46,7 +46,7 @@ DROP_COLUMNS: dict[str, tuple[str, str]] = {
     "line": ("int32", "of the definition in that file; 0 if there is none"),
     "entry": ("string", "the function or method; <module> for a script"),
     "arguments": ("string", "of the one call that was dropped; null if the whole subject was"),
-    "stage": ("string", "harvest, arguments, record, filter, duplicates or decontamination"),
+    "stage": ("string", "harvest, decontamination, duplicates, arguments, record or filter"),
     "reason": ("string", "a few words, the same for all that were dropped for it"),
     "detail": ("string", "what is peculiar to this one: a message, a limit, what it repeats"),
 }
@@ -54,11 +54,11 @@ DROP_COLUMNS: dict[str, tuple[str, str]] = {
 
 STAGES = {
     "harvest": "it could not be taken out of its package",
+    "decontamination": "it is too like a benchmark",
+    "duplicates": "it repeats what is already there",
     "arguments": "no arguments could be found for it",
     "record": "it could not be recorded",
     "filter": "its trace was not wanted",
-    "duplicates": "it repeats what is already there",
-    "decontamination": "it is too like a benchmark",
 }
 """Where something is dropped, in the order of the pipeline, and what that means."""
 

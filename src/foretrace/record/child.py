@@ -1,18 +1,13 @@
-r"""Recording in a child process: what the traced program does, it does to itself.
+r"""Recording in a sandbox: what the traced program does, it does to itself.
 
     trace = record_source("def f(n):\\n    return n * 2\\n", "f", "21")
 
-The child is a fresh interpreter in a new session, with limits on memory, file size and processes, no standard input, its
-output thrown away, a temporary directory to work in. Its frames are outside its process as they happen, so that a crash, a
-kill or `os._exit` loses at most the last one. What they say is treated as hostile: the program can reach them.
+Its frames are outside its process as they happen, so that a crash, a kill or `os._exit` loses at most the last one. What
+they say is treated as hostile: the program can reach them.
 """
 
-import os
+import math
 import signal
-import subprocess
-import sys
-import tempfile
-import uuid
 from dataclasses import asdict, replace
 from importlib.util import decode_source
 from json import JSONDecodeError, dumps, loads
@@ -20,35 +15,44 @@ from pathlib import Path
 from typing import Any
 
 from foretrace.errors import RecordError, UsageError
-from foretrace.record.sink import TAIL_BYTES, merge
+from foretrace.record.sink import merge
+from foretrace.sandbox import Result, Sandbox, SandboxLimits, Status
 from foretrace.trace import Event, Header, Limits, Outcome, Trace, read_binary
 
-_KILL_ROUNDS = 20
 _DISTURBED = "the program disturbed its own recording"
 _GRACE = 2.0
-"""Seconds that a child has to start and to report, beyond the program's own limit."""
+"""Seconds that a job has to start and to report, beyond the program's own limit."""
 
 
 def record_source(
-    source: str, entry: str, arguments: str = "", *, path: str = "<string>", limits: Limits | None = None
+    source: str,
+    entry: str,
+    arguments: str = "",
+    *,
+    path: str = "<string>",
+    limits: Limits | None = None,
+    sandbox: str = "process",
 ) -> Trace:
-    """Runs `entry(arguments)` in a limited child process and records it.
+    """Runs `entry(arguments)` in a sandbox and records it.
 
     A program that is stopped by a limit, or that kills its own process, gives a truncated trace that says why.
 
     Args:
         arguments: text of the argument list, such as `"'abc', k=[1]"`.
+        sandbox: its backend.
 
     Raises:
         UsageError: the source or the arguments do not parse, the function is missing, or the arguments do not bind.
         RecordError: the program's top level raised, or nothing could be recorded.
+        SandboxError: the sandbox does not start.
 
     """
     limits = limits or Limits()
-    job = {"source": source, "entry": entry, "arguments": arguments, "path": path, "limits": asdict(limits)}
-    with tempfile.TemporaryDirectory(prefix="foretrace-") as folder:
-        data, ending = _run(dumps(job), folder, limits)
-    return _interpret(data, ending, Header(source=source, entry=entry, path=path, limits=limits))
+    job = {"source": source, "entry": entry, "arguments": arguments, "limits": asdict(limits)}
+    with Sandbox(sandbox, preload=["foretrace.record.runner"]) as box:
+        result = box.run("foretrace.record.runner:run", dumps(job).encode(), _limits(limits))
+    header = Header(source=source, entry=entry, path=path, limits=limits)
+    return _interpret(merge(result.output, result.tail), _ending(result), header)
 
 
 def record(target: str, /, *args: Any, arguments: str | None = None, limits: Limits | None = None, **kwargs: Any) -> Trace:
@@ -105,83 +109,28 @@ def argument_text(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
     return ", ".join(f"{prefix}{value!r}" for prefix, value in texts)
 
 
-# ---------------------------------------------------------------------------------------------------
-# The parent's side of the child
+def _limits(limits: Limits) -> SandboxLimits:
+    """The sandbox's limits are the second line: the recorder's own come first, and say why."""
+    return SandboxLimits(
+        seconds=limits.seconds + _GRACE,
+        cpu_seconds=math.ceil(min(limits.cpu_seconds, limits.seconds + _GRACE)) + 1,
+        memory_mb=limits.memory_mb,
+        file_mb=16 + (4 * limits.max_bytes >> 20),
+    )
 
 
-def _run(job: str, folder: str, limits: Limits) -> tuple[bytes, str]:
-    """Starts the child; returns what it wrote and how it ended (empty: by itself, in order)."""
-    mark = str(uuid.uuid4())
-    environment = {"PATH": os.defpath, "PYTHONHASHSEED": "0", "HOME": folder, "TMPDIR": folder, "LC_ALL": "C.UTF-8"}
-    environment["FORETRACE_RECORDING"] = mark  # by which its descendants are found, whatever session they are in
-    job_file = Path(folder) / "job.json"
-    job_file.write_text(job, encoding="utf-8", errors="surrogatepass")
-    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as tail, job_file.open("rb") as stdin:
-        tail.truncate(TAIL_BYTES)
-        child = subprocess.Popen(
-            _command(output.fileno(), tail.fileno()),
-            stdin=stdin,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(output.fileno(), tail.fileno()),
-            cwd=folder,
-            env=environment,
-            start_new_session=True,
-        )
-        try:
-            ending = _await(child, limits.seconds + _GRACE)
-        finally:
-            _kill_descendants(child, mark.encode())
-        return merge(output, tail), ending
-
-
-def _command(output: int, tail: int) -> list[str]:
-    package = str(Path(__file__).resolve().parents[2])
-    program = f"import sys; sys.path.insert(0, {package!r}); import foretrace.record.runner as r; r.main({output}, {tail})"
-    # -I would ignore PYTHONHASHSEED, so isolation is asked for piece by piece
-    return [sys.executable, "-s", "-P", "-X", "utf8", "-c", program]
-
-
-def _await(child: subprocess.Popen[bytes], seconds: float) -> str:
-    """Waits for the child; returns how it ended, empty if by itself and in order."""
-    try:
-        code = child.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return "time"
-    if code == -signal.SIGXCPU:
-        return "cpu"
-    return "" if code == 0 else f"signal {-code}" if code < 0 else f"exit code {code}"
-
-
-def _kill_descendants(child: subprocess.Popen[bytes], mark: bytes) -> None:
-    """Kills the child and what it started: its group, its session, and whatever bears the mark in its environment."""
-    try:
-        os.killpg(child.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
-    for _ in range(_KILL_ROUNDS):  # what was just being forked is seen in the next round
-        found = _descendants(child.pid, mark)
-        for process in found:
-            try:
-                os.kill(process, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                continue
-        if not found:
-            break
-    child.wait()
-
-
-def _descendants(session: int, mark: bytes) -> list[int]:
-    """Living processes of a session or with a mark in their environment, as far as the system tells (Linux)."""
-    members = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            fields = (process / "stat").read_text().rpartition(")")[2].split()
-            if fields[0] != "Z" and (int(fields[3]) == session or mark in (process / "environ").read_bytes()):
-                members.append(int(process.name))
-        except (OSError, ValueError, IndexError):
-            continue
-    return members
+def _ending(result: Result) -> str:
+    """How a job ended; empty if by itself and in order."""
+    match result.status:
+        case Status.TIMEOUT:
+            return "time"
+        case Status.KILLED:
+            return "cpu" if result.code == signal.SIGXCPU else f"signal {result.code}"
+        case Status.EXITED if result.code:
+            return f"exit code {result.code}"
+        case Status.BROKEN:
+            return "the sandbox broke"
+    return ""
 
 
 def _interpret(data: bytes, ending: str, header: Header) -> Trace:

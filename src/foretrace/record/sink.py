@@ -8,25 +8,20 @@ pieces. What a process had not yet written when it died stands in the tail:
     from 8 on   data
 """
 
-import os
 import struct
 from pathlib import Path
-from typing import BinaryIO
 
 _HEAD = struct.Struct("=Q")
 TAIL_BYTES = _HEAD.size + (64 << 10)
 
 
-def merge(output: BinaryIO, tail: BinaryIO) -> bytes:
-    """All that a recorder wrote, whether or not its process lived to finish."""
-    tail.seek(0)
-    head = tail.read(_HEAD.size)
-    written, committed = divmod(_HEAD.unpack(head)[0], 1 << 20) if len(head) == _HEAD.size else (0, 0)
-    output.seek(0)
+def merge(output: bytes, tail: bytes) -> bytes:
+    """All that a recorder wrote, of what stands in both files, whether or not its process lived to finish."""
+    written, committed = divmod(_HEAD.unpack_from(tail)[0], 1 << 20) if len(tail) >= _HEAD.size else (0, 0)
     if not written and not committed:  # the reference recorder has no use for a tail
-        return output.read()
-    data = output.read(min(written, os.fstat(output.fileno()).st_size))
-    return data + tail.read(committed) if len(data) == written else data
+        return output
+    data = output[:written]
+    return data + tail[_HEAD.size : _HEAD.size + committed] if len(data) == written else data
 
 
 def tail_of(path: Path) -> Path:
@@ -38,5 +33,4 @@ def read_output(path: Path) -> bytes:
     """The bytes of an output file and, after a crash, of its tail."""
     if not tail_of(path).exists():
         return path.read_bytes()
-    with path.open("rb") as output, tail_of(path).open("rb") as tail:
-        return merge(output, tail)
+    return merge(path.read_bytes(), tail_of(path).read_bytes())

@@ -32,12 +32,11 @@ from pathlib import Path
 from typing import Any, Literal, Self, get_args
 
 from foretrace.errors import SandboxError, UsageError
-from foretrace.sandbox.server import remove_tree
+from foretrace.sandbox.server import FILES, remove_tree
 from foretrace.sandbox.types import Result, SandboxLimits, Status
 
 Backend = Literal["process", "bubblewrap"]
 _HEAD = struct.Struct("<II")
-_FILES = ("stdin", "stdout", "stderr", "output")
 _PACKAGES = Path(__file__).resolve().parents[2]
 _START_SECONDS = 30.0
 _GRACE = 5.0
@@ -108,7 +107,7 @@ class Sandbox:
         self.backend = backend
         self._preload, self._processes = list(preload), processes
         self._readable = sorted({*readable_paths(), *map(os.path.realpath, readable)})
-        self._files = {name: os.memfd_create(f"foretrace-{name}") for name in _FILES}
+        self._files = {name: os.memfd_create(f"foretrace-{name}") for name in FILES}
         self._folder = tempfile.mkdtemp(prefix="foretrace-")
         self._running: _Process | None = None
 
@@ -125,6 +124,8 @@ class Sandbox:
 
     def run(self, function: str, payload: bytes, limits: SandboxLimits | None = None, stdin: str = "") -> Result:
         """Runs `function(payload, output)`, named as `module:function`, where `output` is a file descriptor to write to.
+
+        A job has a second file, `TAIL`, empty at first, for what must outlive it, such as memory that it maps.
 
         Raises:
             SandboxError: the sandbox does not start.
@@ -155,7 +156,8 @@ class Sandbox:
         output = _content(self._files["output"], limits.file_mb << 20)
         stdout, stderr = (_content(self._files[name], _TEXT_BYTES) for name in ("stdout", "stderr"))
         status = Status(answer["status"])
-        return Result(status, answer["code"], output, stdout, stderr, answer["seconds"], answer["leftovers"])
+        tail = _content(self._files["tail"], limits.file_mb << 20)
+        return Result(status, answer["code"], output, stdout, stderr, answer["seconds"], answer["leftovers"], tail)
 
     def _ask(self, function: str, payload: bytes, limits: SandboxLimits, stdin: str) -> dict[str, Any] | None:
         """The server's answer; None if it did not give any, and was ended."""

@@ -5,6 +5,7 @@ a job has only what is left: its folder, its output, its limits. Control comes o
 runs at a time, and the next begins when nothing of the last is left.
 """
 
+import fcntl
 import gc
 import json
 import os
@@ -24,6 +25,10 @@ from typing import Any, NoReturn
 
 from foretrace.sandbox import confine
 
+FILES = ("stdin", "stdout", "stderr", "output", "tail")
+"""Open files of a job, in the order of their numbers."""
+OUTPUT, TAIL = 3, 4
+_ABOVE_ALL = 1 << 7
 HEAD = struct.Struct("<II")
 FAILED = 97
 """Exit code of a job whose function raised."""
@@ -184,11 +189,11 @@ class _Server:
         try:
             confine.die_with_parent()
             os.setsid()
-            output = self._arrange_files(folder)
+            self._arrange_files(folder)
             _limit(head)
             confine.set_dumpable(True)
             confine.restrict_signals()
-            function(body, output)
+            function(body, OUTPUT)
             code = success
         except BaseException:
             try:
@@ -226,16 +231,14 @@ class _Server:
             time.sleep(0.0005)
         os._exit(1)  # they multiply faster than they die: whoever started this process ends all
 
-    def _arrange_files(self, folder: str) -> int:
-        """Standard streams and the output, and no other file open."""
-        for number, name in enumerate(("stdin", "stdout", "stderr")):
-            os.dup2(self._files[name], number)
-        output = self._files["output"]
-        os.closerange(3, output)
-        os.closerange(output + 1, output + 64)
+    def _arrange_files(self, folder: str) -> None:
+        """Standard streams, the output and the tail, and no other file open."""
+        kept = [fcntl.fcntl(self._files[name], fcntl.F_DUPFD, _ABOVE_ALL) for name in FILES]
+        for number, file in enumerate(kept):
+            os.dup2(file, number)
+        os.closerange(len(FILES), 1 << 16)
         os.chdir(folder)
         os.environ["TMPDIR"] = os.environ["HOME"] = folder
-        return output
 
 
 def _limit(head: dict[str, Any]) -> None:

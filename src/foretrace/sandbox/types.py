@@ -58,3 +58,5 @@ class Result:
     """Wall-clock seconds."""
     leftovers: int = 0
     """Processes that it had left running, which were killed."""
+    tail: bytes = b""
+    """Content of its second file."""
