@@ -7,7 +7,9 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +234,43 @@ def test_other_tools_read_it(tmp_path: Path, programs: str) -> None:
     assert card.startswith("---\n")
     assert "`trace` (binary)" in card
     assert "not compared with any benchmark" in card
+
+
+def test_a_model_proposes_and_narrates_and_is_not_believed(tmp_path: Path) -> None:
+    file = tmp_path / "programs.jsonl"
+    file.write_text(json.dumps({"code": "def f(a, b):\n    return a + b", "entry": "f", "calls": ["1, 2"]}) + "\n")
+    with Server() as url:
+        made(tmp_path / "out", str(file), narrate=True, server=url, model="m")
+    found = {row["arguments"]: row["narration"] for row in rows(tmp_path / "out")}
+    assert set(found) == {"1, 2", "'x', 'y'"}
+    assert found["1, 2"] == "It adds. Final value: 3"
+    assert found["'x', 'y'"] is None
+    with pytest.raises(UsageError, match="--server and --model"):
+        Definition(sources=("x",), server="http://localhost")
+
+
+class Server:
+    """A model that proposes a call, and always says that the result is 3."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"][-1]["content"]
+            text = "It adds. Final value: 3" if "Final value" in asked else "```python\nf('x', 'y')\n```"
+            choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}
+            usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+            body = json.dumps({"model": "m", "choices": [choice], "usage": usage}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    def __enter__(self) -> str:
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self.Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{self.server.server_port}/v1"
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()

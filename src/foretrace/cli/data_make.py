@@ -14,6 +14,7 @@ Examples:
   foretrace data make traces/ toolz-1.2.0.tar.gz src/mypackage synthesised:1000
   foretrace data make traces/ programs.jsonl --sandbox bubblewrap --workers 8
   foretrace data make traces/ *.tar.gz --without HumanEval.jsonl --without mbpp.jsonl
+  foretrace data make traces/ src/ --narrate --server http://localhost:8000/v1 --model qwen3
   foretrace data make s3://bucket/traces functions.jsonl --engine ray --address auto
 
 A source is a folder, a .py file, a wheel, an sdist, a .jsonl file of {code, input} (CRUXEval's form), of {path, source} or
@@ -32,6 +33,8 @@ of contest programs {solution, inputs, outputs}, tests:PATH for a repository's o
 @click.option("--licence", default="", metavar="SPDX", help="Of sources that do not tell theirs.")
 @click.option("--seed", default=0, show_default=True, help="Of everything that is drawn.")
 @click.option("--narrate", is_flag=True, help="Also tell each trace in words.")
+@click.option("--server", default="", metavar="URL", help="Of a model that proposes arguments and narrates.")
+@click.option("--model", default="", metavar="NAME", help="Its name there.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Another setting, such as tries=300.")
 @options.as_json
 def command(
@@ -45,6 +48,8 @@ def command(
     licence: str,
     seed: int,
     narrate: bool,
+    server: str,
+    model: str,
     settings: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -60,7 +65,9 @@ def command(
 
     absolute = tuple(_absolute(source) for source in sources)
     definition = Definition(sources=absolute, benchmarks=tuple(map(os.path.abspath, benchmarks)))
-    definition = replace(definition, sandbox=sandbox, licence=licence, seed=seed, narrate=narrate)
+    definition = replace(
+        definition, sandbox=sandbox, licence=licence, seed=seed, narrate=narrate, server=server, model=model
+    )
     definition = override(definition, settings)
     if workers is None:
         workers = os.cpu_count() or 1 if engine == "local" else 0

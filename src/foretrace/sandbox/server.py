@@ -26,9 +26,9 @@ from typing import Any, NoReturn
 from foretrace.sandbox import confine
 
 FILES = ("stdin", "stdout", "stderr", "output", "tail")
-"""Open files of a job, in the order of their numbers."""
-OUTPUT, TAIL = 3, 4
-_ABOVE_ALL = 1 << 7
+"""Open files of a job."""
+OUTPUT, TAIL = 200, 201
+"""Numbers of the last two, which a program does not hit upon when it opens small integers."""
 HEAD = struct.Struct("<II")
 FAILED = 97
 """Exit code of a job whose function raised."""
@@ -233,10 +233,11 @@ class _Server:
 
     def _arrange_files(self, folder: str) -> None:
         """Standard streams, the output and the tail, and no other file open."""
-        kept = [fcntl.fcntl(self._files[name], fcntl.F_DUPFD, _ABOVE_ALL) for name in FILES]
-        for number, file in enumerate(kept):
+        kept = [fcntl.fcntl(self._files[name], fcntl.F_DUPFD, TAIL + 1) for name in FILES]
+        for file, number in zip(kept, (0, 1, 2, OUTPUT, TAIL), strict=True):
             os.dup2(file, number)
-        os.closerange(len(FILES), 1 << 16)
+        os.closerange(3, OUTPUT)
+        os.closerange(TAIL + 1, 1 << 16)
         os.chdir(folder)
         os.environ["TMPDIR"] = os.environ["HOME"] = folder
 

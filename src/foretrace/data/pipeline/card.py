@@ -28,6 +28,7 @@ def card(manifest: Mapping[str, Any]) -> str:
         f"{definition['seed']}. Code ran in the sandbox `{manifest['sandbox']['backend']}` "
         f"({', '.join(manifest['sandbox']['walls']) or 'no walls'}).\n",
         _table("Setting", "Value", {name: _short(value) for name, value in definition.items()}),
+        _arguments(manifest["arguments"]),
         "## Where it comes from\n",
         _table("Kind", "Traces", manifest["by_kind"]),
         _table("Source", "Traces", manifest["by_name"]),
@@ -56,6 +57,15 @@ def _size(rows: int) -> str:
     """The size as hubs say it."""
     names = ["n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "n>1B"]
     return names[min(max(0, len(str(rows)) - 3), len(names) - 1)]
+
+
+def _arguments(found: Mapping[str, Any]) -> str:
+    if not found["functions"]:
+        return ""
+    return (
+        f"Arguments were looked for of {found['functions']:,} functions: a call that returned and did something was found "
+        f"for {found['with_success']:.0%}, and on average {found['line_coverage']:.0%} of their lines ran.\n"
+    )
 
 
 def _decontamination(benchmarks: list[str]) -> str:

@@ -40,6 +40,9 @@ class Definition:
     licence: str = ""
     """SPDX expression for sources that do not tell theirs."""
     narrate: bool = False
+    server: str = ""
+    """Address of an OpenAI-compatible server whose `model` proposes arguments and, with `narrate`, tells the traces."""
+    model: str = ""
     step_in: float = 0.5
     """Of repositories' tests: probability that a call is part of its caller's episode (CWM report, section 2.2)."""
     depth: int = 3
@@ -48,6 +51,8 @@ class Definition:
     def __post_init__(self) -> None:
         if not self.sources:
             raise UsageError("a dataset needs a source; for example synthesised:1000, a folder, an sdist or a .jsonl file")
+        if bool(self.server) != bool(self.model):
+            raise UsageError("a model has a server and a name: give both --server and --model, or neither")
         for name in ("calls", "subjects_per_shard", "max_events", "max_characters", "depth"):
             if getattr(self, name) < 1:
                 raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")

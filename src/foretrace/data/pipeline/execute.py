@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from foretrace.corpus.types import Subject, digest
@@ -22,8 +22,21 @@ LIMITS = SandboxLimits(seconds=60.0, cpu_seconds=50, memory_mb=1024, file_mb=256
 Row = dict[str, Any]
 
 
-def execute(subject: Subject, definition: Definition, sandbox: Sandbox) -> tuple[list[Row], list[Drop]]:
-    """Rows of the traces that are kept, and what was dropped."""
+@dataclass(slots=True)
+class Executed:
+    """What became of a subject."""
+
+    rows: list[Row] = field(default_factory=list)
+    """Of the traces that are kept."""
+    drops: list[Drop] = field(default_factory=list)
+    coverage: float | None = None
+    """Share of its lines that ran while arguments were looked for; None if they were not."""
+    has_success: bool = False
+    """Whether a call was found that returned and did something."""
+
+
+def execute(subject: Subject, definition: Definition, sandbox: Sandbox) -> Executed:
+    """Runs all calls of a subject."""
     payload = {
         "source": subject.source,
         "entry": subject.entry,
@@ -77,8 +90,7 @@ class _Found:
     def __init__(self, subject: Subject, definition: Definition) -> None:
         self.subject, self.definition = subject, definition
         self.of = identity(subject)
-        self.rows: list[Row] = []
-        self.drops: list[Drop] = []
+        self.executed = Executed()
         self.lines: frozenset[int] = frozenset()
         self.clocks: list[str] = []
         self.failure = ""
@@ -92,6 +104,9 @@ class _Found:
             case "lines":
                 self.lines = frozenset(line for line in head.get("lines", ()) if isinstance(line, int))
                 self.clocks = [str(name) for name in head.get("clocks", ())]
+            case "explored" if isinstance(head.get("coverage"), float | int):
+                self.executed.coverage = min(1.0, max(0.0, float(head["coverage"])))
+                self.executed.has_success = head.get("success") is True
             case "failed":
                 self.failure = str(head.get("message"))
             case "end":
@@ -129,7 +144,7 @@ class _Found:
         if mark in self.traces:
             return self._drop("duplicates", "the same trace from other arguments", "", arguments)
         self.traces.add(mark)
-        self.rows.append(self._row(trace, arguments, body, characters, printed))
+        self.executed.rows.append(self._row(trace, arguments, body, characters, printed))
         return None
 
     def _row(self, trace: Trace, arguments: str, body: bytes, characters: int, printed: object) -> Row:
@@ -143,7 +158,7 @@ class _Found:
             "passed": self._passed(arguments, printed),
             "characters": characters,
             "constructs": constructs(subject.source),
-            "narration": narrate(trace) if self.definition.narrate else None,
+            "narration": narrate(trace) if self.definition.narrate and not self.definition.server else None,
             "trace": body,
             **of_trace(trace, self.lines),
         }
@@ -155,8 +170,8 @@ class _Found:
             return None
         return printed.split() == subject.outputs[at].split()
 
-    def finish(self, result: Result) -> tuple[list[Row], list[Drop]]:
-        """All rows and drops."""
+    def finish(self, result: Result) -> Executed:
+        """All of it."""
         if self.failure:
             self._drop("record", "its top level or its entry failed", self.failure)
         elif result.status is not Status.DONE or not self.is_done:
@@ -164,14 +179,14 @@ class _Found:
         elif not self.calls:
             self._drop("arguments", "no call was found that the function takes", "")
         self._balance()
-        return self.rows, self.drops
+        return self.executed
 
     def _balance(self) -> None:
         """Keeps of the calls that raise one an exception, and no more than there are that return."""
-        returned = sum(row["outcome"] == Outcome.RETURNED for row in self.rows)
+        returned = sum(row["outcome"] == Outcome.RETURNED for row in self.executed.rows)
         seen: Counter[str] = Counter()
         kept = []
-        for row in self.rows:
+        for row in self.executed.rows:
             if row["outcome"] == Outcome.RAISED and self.subject.form == "function":
                 name = str(row["value"]).partition("(")[0]
                 seen[name] += 1
@@ -179,7 +194,7 @@ class _Found:
                     self._drop("filter", "too many calls that raise", str(row["value"]), row["arguments"])
                     continue
             kept.append(row)
-        self.rows = kept
+        self.executed.rows = kept
 
     def _drop(self, stage: str, reason: str, detail: str, arguments: str | None = None) -> None:
-        self.drops.append(Drop(stage, reason, detail, arguments, self.of))
+        self.executed.drops.append(Drop(stage, reason, detail, arguments, self.of))

@@ -77,6 +77,16 @@ def _maker() -> dict[str, str]:
     return {"foretrace": __version__, "python": platform.python_version(), "machine": platform.machine()}
 
 
+def _explored(work: Storage) -> dict[str, float]:
+    """How well arguments were found for functions that came without enough."""
+    parts = [json.loads(work.read(name)) for name in sorted(work.names()) if name.startswith("explored-")]
+    functions, success, coverage = (sum(part[name] for part in parts) for name in ("functions", "with_success", "coverage"))
+    if not functions:
+        return {"functions": 0}
+    shares = {"with_success": round(success / functions, 4), "line_coverage": round(coverage / functions, 4)}
+    return {"functions": functions, **shares}
+
+
 def _manifest(storage: Storage, definition: Definition) -> dict[str, Any]:
     """What the dataset holds, counted from its files."""
     with Sandbox(definition.sandbox) as sandbox:
@@ -106,6 +116,7 @@ def _manifest(storage: Storage, definition: Definition) -> dict[str, Any]:
         "definition": definition.as_dict(),
         "fingerprint": definition.fingerprint(),
         "counts": dict(counts),
+        "arguments": _explored(storage.folder("work")),
         **{f"by_{name}": dict(group.most_common()) for name, group in groups.items()},
         "dropped": dict(sorted(dropped.items(), key=lambda item: (-item[1], item[0]))),
     }

@@ -8,6 +8,7 @@ or after a crash, the files are the same.
 A task is done when its last file is there.
 """
 
+import json
 import os
 from collections.abc import Callable
 from functools import lru_cache
@@ -17,6 +18,7 @@ import numpy as np
 
 from foretrace.data.pipeline.definition import Definition, Drop
 from foretrace.data.pipeline.execute import PRELOAD, execute
+from foretrace.data.pipeline.model import narrate_rows, with_proposals
 from foretrace.data.pipeline.storage import Storage
 from foretrace.data.pipeline.subjects import candidates, find, from_row, own_text, similarity, subject_schema
 from foretrace.data.pipeline.tokens import count_tokens
@@ -28,7 +30,7 @@ Counts = dict[str, int]
 
 def run_find(definition: Definition, url: str, number: int) -> Counts:
     """Finds the subjects of one part of the sources."""
-    storage = Storage(f"{url}/work")
+    storage = Storage(url).folder("work")
     rows, drops = find(definition.parts()[number], definition)
     Storage(url).write_rows(f"drops-found-{number:05d}.parquet", [drop.row() for drop in drops], drop_schema())
     storage.write_rows(f"subjects-{number:05d}.parquet", rows, subject_schema())
@@ -37,7 +39,7 @@ def run_find(definition: Definition, url: str, number: int) -> Counts:
 
 def run_choose(definition: Definition, url: str, number: int) -> Counts:
     """Chooses among all subjects: the first of those that are the same or nearly so."""
-    storage = Storage(f"{url}/work")
+    storage = Storage(url).folder("work")
     names = sorted(name for name in storage.names() if name.startswith("subjects-"))
     tables = [storage.read_table(name, ["id", "signature"]) for name in names]
     where = [(at, row) for at, table in enumerate(tables) for row in range(len(table))]
@@ -94,22 +96,27 @@ def _repeat_drops(
 
 def shards(definition: Definition, url: str) -> int:
     """How many tasks execute the chosen subjects."""
-    chosen = len(Storage(f"{url}/work").read_table("chosen.parquet", ["row"]))
+    chosen = len(Storage(url).folder("work").read_table("chosen.parquet", ["row"]))
     return -(-chosen // definition.subjects_per_shard)
 
 
 def run_execute(definition: Definition, url: str, number: int) -> Counts:
     """Executes one shard's subjects and writes their traces."""
-    storage = Storage(f"{url}/work")
+    storage = Storage(url).folder("work")
     chosen = storage.read_table("chosen.parquet")
     chosen = chosen.slice(number * definition.subjects_per_shard, definition.subjects_per_shard).to_pylist()
     tables = {name: storage.read_table(name) for name in sorted({one["file"] for one in chosen})}
-    rows, drops = [], []
-    for one in chosen:
-        subject = from_row(tables[one["file"]].slice(one["row"], 1).to_pylist()[0])
-        new_rows, new_drops = execute(subject, definition, _sandbox(definition.sandbox))
-        rows += new_rows
-        drops += new_drops
+    subjects = [from_row(tables[one["file"]].slice(one["row"], 1).to_pylist()[0]) for one in chosen]
+    if definition.server:
+        subjects = with_proposals(subjects, definition)
+    found = [execute(subject, definition, _sandbox(definition.sandbox)) for subject in subjects]
+    explored = [one for one in found if one.coverage is not None]
+    figures: dict[str, float] = {"functions": len(explored), "with_success": sum(one.has_success for one in explored)}
+    figures |= {"coverage": round(sum(one.coverage or 0.0 for one in explored), 6)}
+    storage.write(f"explored-{number:05d}.json", json.dumps(figures).encode())
+    rows, drops = [row for one in found for row in one.rows], [drop for one in found for drop in one.drops]
+    if definition.server and definition.narrate:
+        narrate_rows(rows, definition)
     return _write_shard(url, f"{number:05d}", rows, drops)
 
 
@@ -146,7 +153,7 @@ def tasks(stage: str, definition: Definition, url: str) -> list[int]:
 def missing(stage: str, definition: Definition, url: str) -> list[int]:
     """Numbers of the tasks that are not done."""
     pattern = STAGES[stage][1]
-    names = {f"work/{name}" for name in Storage(f"{url}/work").names()} | Storage(url).names()
+    names = {f"work/{name}" for name in Storage(url).folder("work").names()} | Storage(url).names()
     return [number for number in tasks(stage, definition, url) if pattern.format(number) not in names]
 
 

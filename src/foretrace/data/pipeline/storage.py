@@ -21,6 +21,7 @@ class Storage:
             UsageError: fsspec, or what it needs for this kind of path, is not installed.
 
         """
+        self.url = os.fspath(url).rstrip("/")
         try:
             import fsspec
 
@@ -28,6 +29,10 @@ class Storage:
         except (ImportError, ValueError) as error:
             raise UsageError(f'cannot use {url}: {error}; datasets need: pip install "foretrace[data]"') from error
         self._system.makedirs(self._root, exist_ok=True)
+
+    def folder(self, name: str) -> "Storage":
+        """A folder in it."""
+        return Storage(f"{self.url}/{name}")
 
     def names(self) -> set[str]:
         """Files in it, without those that are being written."""
