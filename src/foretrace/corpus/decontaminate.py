@@ -94,7 +94,7 @@ def _normalised(function: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
             parts.append(node.attr)
         if isinstance(node, ast.Constant):
             parts.append(type(node.value).__name__)
-        for child in ast.iter_child_nodes(node):
+        for child in () if isinstance(node, ast.arg) else ast.iter_child_nodes(node):  # an annotation changes nothing
             visit(child)
         parts.append(")")
 
