@@ -1,6 +1,7 @@
 """What jobs cannot do to the machine, to the sandbox and to one another; each program here tries."""
 
 import os
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import foretrace
 from foretrace.errors import SandboxError, UsageError
 from foretrace.sandbox import Result, Sandbox, SandboxLimits, Status, backends
 
@@ -53,7 +55,8 @@ def test_every_wall_stands_here(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize(("status", "source"), [
-    (Status.EXITED, "raise SystemExit(0)"),
+    (Status.DONE, "raise SystemExit(0)"),
+    (Status.EXITED, "raise SystemExit(3)"),
     (Status.EXITED, "import os; os._exit(0)"),
     (Status.EXITED, "1/0"),
     (Status.EXITED, "x = 'a' * (1 << 30)"),
@@ -94,6 +97,10 @@ def test_however_a_program_ends_the_sandbox_says_so_and_goes_on(sandbox: Sandbox
     "import ctypes; l = ctypes.CDLL(None, use_errno=True); assert l.ptrace(16, os.getppid(), 0, 0) == 0",
     "import ctypes; l = ctypes.CDLL(None, use_errno=True); assert l.unshare(0x10000000) == 0",
     "import ctypes; l = ctypes.CDLL(None, use_errno=True); assert l.shmget(0, 4096, 0o1600) >= 0",
+    "import socket; a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)",
+    "import fcntl; r, w = os.pipe(); fcntl.fcntl(r, fcntl.F_SETOWN, os.getppid())",
+    "os.setpriority(os.PRIO_USER, 0, 19)",
+    "import ctypes; l = ctypes.CDLL(None, use_errno=True); assert l.inotify_add_watch(l.inotify_init(), b'/usr', 0xfff) >= 0",
 ])  # fmt: skip
 def test_what_is_out_of_reach(sandbox: Sandbox, body: str) -> None:
     assert said(sandbox, attempt(body)).split()[-1] in (
@@ -176,6 +183,46 @@ def test_a_folder_too_deep_to_remove_does_not_stop_the_next_job(sandbox: Sandbox
     assert said(sandbox, "import os\nprint(os.listdir('.'))") == "[]\n"
     assert len(eval(said(sandbox, "import os\nprint(os.listdir('..'))"))) == 1
     assert "PermissionError" in said(sandbox, attempt("os.listdir('../../left')"))
+
+
+def test_what_a_job_puts_beside_its_folder_is_gone_and_harms_nothing(sandbox: Sandbox) -> None:
+    plant = "import os\nos.mkdir('../../planted') if os.access('../..', os.W_OK) else None\nopen('../planted', 'w').write('x')\nos.chmod('..', 0)"
+    run(sandbox, plant)
+    assert said(sandbox, "import os\nprint(len(os.listdir('..')), os.path.exists('../planted'))") == "1 False\n"
+
+
+def test_what_a_program_prints_before_it_ends_is_kept(sandbox: Sandbox) -> None:
+    for ending in ("sys.exit(0)", "sys.exit(3)", "1 / 0", "import atexit; atexit.register(print, 'later')"):
+        assert run(sandbox, f"import sys\nprint('first')\n{ending}").stdout.startswith(b"first\n")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
+def test_an_ordinary_user_has_the_same_walls(tmp_path: Path) -> None:
+    python = shutil.which("python3", path="/usr/bin:/bin")
+    if (
+        python is None
+        or subprocess.run([python, "-c", "import sys; sys.exit(sys.version_info < (3, 11))"], check=False).returncode
+    ):
+        pytest.skip("needs an interpreter that everybody can read")
+    package = tmp_path / "src"
+    shutil.copytree(
+        Path(foretrace.__file__).parent, package / "foretrace", ignore=shutil.ignore_patterns("*.so", "checkpoints")
+    )
+    secret = tmp_path / "secret"
+    secret.write_text("hunter2")
+    for path in (tmp_path, *tmp_path.parents[:2]):
+        path.chmod(0o755)
+    job = f"print(open({str(secret)!r}).read())".encode()
+    code = (
+        f"import sys; sys.path.insert(0, {str(package)!r}); from foretrace.sandbox import Sandbox\n"
+        "box = Sandbox('process'); print(box.walls)\n"
+        f"print(box.run('foretrace.sandbox.script:run', {job!r}).stdout)\nbox.close()"
+    )
+    command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", python, "-B", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", env={"PATH": os.defpath}, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "hunter2" not in done.stdout
+    assert done.stdout.count("False") == 1  # a user of its own
 
 
 def test_what_is_written_to_every_descriptor_is_not_taken_for_success(sandbox: Sandbox) -> None:

@@ -108,7 +108,7 @@ class Sandbox:
         self._preload, self._processes = list(preload), processes
         self._readable = sorted({*readable_paths(), *map(os.path.realpath, readable)})
         self._files = {name: os.memfd_create(f"foretrace-{name}") for name in FILES}
-        self._folder = tempfile.mkdtemp(prefix="foretrace-")
+        self._folder = ""
         self._running: _Process | None = None
 
     def __enter__(self) -> Self:
@@ -147,7 +147,6 @@ class Sandbox:
         for file in self._files.values():
             os.close(file)
         self._files = {}
-        remove_tree(self._folder)
 
     def _timed_out(self, start: float, limits: SandboxLimits) -> bool:
         return time.monotonic() - start > limits.seconds
@@ -179,9 +178,11 @@ class Sandbox:
         if not self._files:
             raise SandboxError("this sandbox is closed")
         ours, theirs = socket.socketpair()
+        self._folder = tempfile.mkdtemp(prefix="foretrace-")  # a new one: what jobs did to the last must not count
         folder = self._folder if self.backend == "process" else "/tmp/jobs"
         settings = {"control": theirs.fileno(), "files": self._files, "folder": folder, "preload": self._preload}
         settings |= {"readable": self._readable, "processes": self._processes, "user": _FIRST_USER + secrets.randbits(28)}
+        settings |= {"read_only": self.backend == "bubblewrap"}
         environment = {"PATH": os.defpath, "PYTHONHASHSEED": "0", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         with tempfile.TemporaryFile() as errors, theirs:
             process = subprocess.Popen(
@@ -199,17 +200,28 @@ class Sandbox:
                 answer = _receive(ours, _START_SECONDS)
             except OSError as error:
                 _end(process)
+                remove_tree(self._folder)
                 errors.seek(0)
                 said = errors.read()[-2000:].decode(errors="replace").strip()
                 raise SandboxError(f"the sandbox {self.backend!r} did not start: {said or error}") from error
         self._running = _Process(process, ours, answer["walls"])
+        self._refuse_gaps(answer["walls"])
         return self._running
+
+    def _refuse_gaps(self, walls: dict[str, bool]) -> None:
+        optional = {"own user", "files"} if self.backend == "bubblewrap" else {"own user"}  # it has a file system of its own
+        missing = [wall for wall, stands in walls.items() if not stands and wall not in optional]
+        if missing:
+            self._stop()
+            other = "use the sandbox bubblewrap" if self.backend == "process" else "use a newer kernel"
+            raise SandboxError(f"the sandbox {self.backend!r} would have no wall for: {', '.join(missing)}; {other}")
 
     def _stop(self) -> None:
         if self._running is not None:
             self._running.control.close()
             _end(self._running.process)
             self._running = None
+            remove_tree(self._folder)
 
     def _wrapper(self) -> list[str]:
         """The command that the interpreter is started by."""

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 _libc = ctypes.CDLL(None, use_errno=True)
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_KEEPCAPS, _PR_SET_SECCOMP, _PR_CAPBSET_DROP = 1, 4, 8, 22, 24
-_PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
+_PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 36, 38, 47, 2
 _CAP_DAC_READ_SEARCH = 2
 _ADDR_NO_RANDOMIZE = 0x0040000
 
@@ -70,8 +70,10 @@ def drop_privileges(*, all_of_them: bool) -> bool:
         _prctl(_PR_CAPBSET_DROP, capability)
     kept = 0 if all_of_them else 1 << _CAP_DAC_READ_SEARCH
     header = struct.pack("=Ii", 0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
-    sets = struct.pack("=6I", kept, kept, 0, 0, 0, 0)  # effective, permitted, inheritable; then those from number 32 on
-    return _libc.capset(header, sets) == 0 and _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    sets = struct.pack("=6I", kept, kept, kept, 0, 0, 0)  # effective, permitted, inheritable; then those from number 32 on
+    if not _prctl(_PR_SET_NO_NEW_PRIVS, 1) or _libc.capset(header, sets) != 0:
+        return False
+    return not kept or _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, _CAP_DAC_READ_SEARCH)  # through `exec` too
 
 
 # ---- files: Landlock ------------------------------------------------------------------------------
@@ -162,6 +164,10 @@ _FORBIDDEN = {
     "settimeofday": (164, 170),
     "clock_settime": (227, 112),
     "sethostname": (170, 161),
+    "setpriority": (141, 140),  # of all processes of the user, for good
+    "ioprio_set": (251, 30),
+    "inotify_add_watch": (254, 27),  # tells the names of files in folders that may not be read
+    "fanotify_init": (300, 262),
     # what would outlive the process that made it
     "shmget": (29, 194),
     "semget": (64, 190),
@@ -182,10 +188,22 @@ _OF_A_PROCESS = {
     "sched_setattr": (314, 274),
 }
 """Calls whose first argument is a process."""
+_BY_SECOND_ARGUMENT = (
+    ((72, 25), 0xFFFFFFFF, (8, 10, 15)),  # fcntl: F_SETOWN, F_SETSIG, F_SETOWN_EX, by which the kernel signals others
+    ((16, 29), 0xFFFFFFFF, (0x8901, 0x8902)),  # ioctl: FIOSETOWN, SIOCSPGRP, the same
+    ((53, 199), 0xF, (2, 3)),  # socketpair: SOCK_DGRAM and SOCK_RAW, which send to any address without `connect`
+)
+"""Calls, a mask of their second argument, and the values of it that are forbidden."""
+_METADATA = (
+    *((90, -1), (91, 52), (268, 53), (452, 452), (92, -1), (93, 55), (94, -1), (260, 54)),  # chmod, chown and their kin
+    *((132, -1), (235, -1), (261, -1), (280, 88)),  # utime and its kin
+    *((188, 5), (189, 6), (190, 7), (197, 14), (198, 15), (199, 16), (463, 463), (466, 466), (469, 469)),  # attributes
+)
+"""Calls that Landlock does not know, on whatever a user owns."""
 _CLONE, _CLONE3 = (56, 220), 435
 _NEW_NAMESPACES = 0x7E020000
-_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _MACHINE, _FIRST_ARGUMENT = 0, 4, 16
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
+_NUMBER, _MACHINE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
 _ALLOW, _KILL, _ERROR = 0x7FFF0000, 0x80000000, 0x00050000
 
 _Instruction = tuple[int, int, int, int]
@@ -201,9 +219,23 @@ def restrict_calls() -> bool:
     program: list[_Instruction] = []
     for numbers in _FORBIDDEN.values():
         program += [(_EQUAL, 0, 1, numbers[column]), denied]
+    for numbers, mask, values in _BY_SECOND_ARGUMENT:
+        checks = [(_LOAD, 0, 0, _SECOND_ARGUMENT), (_AND, 0, 0, mask)]
+        for value in values:
+            checks += [(_EQUAL, 0, 1, value), denied]
+        program += [(_EQUAL, 0, len(checks) + 1, numbers[column]), *checks, (_LOAD, 0, 0, _NUMBER)]
     program += [(_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _ERROR | errno.ENOSYS)]  # its flags cannot be read: `clone` is used
     program += [(_EQUAL, 0, 3, _CLONE[column]), (_LOAD, 0, 0, _FIRST_ARGUMENT), (_ANY_BIT, 0, 1, _NEW_NAMESPACES), denied]
     return _install(program, machine)
+
+
+def keep_metadata() -> bool:
+    """Has changes of modes, owners, times and attributes do nothing and say that they did, as `shutil.copy` needs."""
+    machine = _machine()
+    if machine is None:
+        return False
+    numbers = [pair[machine[1]] for pair in _METADATA if pair[machine[1]] >= 0]
+    return _install([step for number in numbers for step in ((_EQUAL, 0, 1, number), (_RETURN, 0, 0, _ERROR))], machine)
 
 
 def restrict_signals() -> bool:

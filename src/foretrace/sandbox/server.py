@@ -75,13 +75,14 @@ def _confine(settings: dict[str, Any], jobs: str, left: str) -> dict[str, bool]:
     limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
     resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
     confine.set_dumpable(False)
-    confine.drop_privileges(all_of_them=False)
+    confine.drop_privileges(all_of_them=not was_root)
     files = confine.restrict_files(settings["readable"], [jobs, os.devnull], [left])
     return {
         "own user": was_root,
         "files": files,
         "no privileges": confine.drop_privileges(all_of_them=not (was_root and files)),
         "calls and network": confine.restrict_calls(),
+        "metadata": was_root or settings["read_only"] or confine.keep_metadata(),
     }
 
 
@@ -158,7 +159,7 @@ class _Server:
         _kill_group(pid)
         status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         leftovers = self._end_orphans()
-        self._remove(folder)
+        self._clear()
         ending = "timeout" if not is_over else "killed" if status < 0 else "done" if status == success else "exited"
         code = 0 if ending == "done" else abs(status)
         return {"status": ending, "code": code, "seconds": seconds, "leftovers": leftovers} if is_wanted else None
@@ -203,14 +204,18 @@ class _Server:
         finally:
             os._exit(code)
 
-    def _remove(self, folder: str) -> None:
-        """Removes the job's folder, or puts it where no job can look."""
-        try:
-            os.rmdir(folder)
-        except OSError:
-            remove_tree(folder, _REMOVAL_SECONDS)
-            if os.path.lexists(folder):
-                os.rename(folder, os.path.join(self._left, os.path.basename(folder)))
+    def _clear(self) -> None:
+        """Removes all that the job has made, wherever it was put, or moves it to where no job can look."""
+        for folder in (os.path.dirname(self._folder), self._folder, self._left):
+            os.chmod(folder, 0o700)  # theirs too, if they are of the same user
+        for name in os.listdir(self._folder):
+            path = os.path.join(self._folder, name)
+            try:
+                os.rmdir(path)
+            except OSError:
+                remove_tree(path, _REMOVAL_SECONDS)
+                if os.path.lexists(path):
+                    os.rename(path, os.path.join(self._left, os.urandom(16).hex()))
 
     def _end_orphans(self) -> int:
         """Kills what the job left behind, which is now this process's: nothing of it may see the next."""
@@ -267,10 +272,13 @@ def _kill_group(pid: int) -> None:
 
 def remove_tree(folder: str, seconds: float | None = None) -> None:
     """Removes a folder that may be deeper than Python can walk, as far as that takes no longer than `seconds`."""
-    try:
-        subprocess.run(["rm", "-rf", "--", folder], stderr=subprocess.DEVNULL, check=False, timeout=seconds)
-    except subprocess.TimeoutExpired:
-        pass
+    for command in (["rm", "-rf"], ["chmod", "-R", "u+rwx"], ["rm", "-rf"]):  # folders that cannot be read are made so
+        try:
+            subprocess.run([*command, "--", folder], stderr=subprocess.DEVNULL, check=False, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return
+        if not os.path.lexists(folder):
+            return
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ class Status(StrEnum):
     """How a job ended."""
 
     DONE = "done"
-    """The function that was asked for came back."""
+    """The function that was asked for came back, or hostile code in its process says so: no verdict rests on it."""
     EXITED = "exited"
     """The program ended its process."""
     KILLED = "killed"
