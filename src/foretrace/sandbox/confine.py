@@ -243,20 +243,12 @@ def restrict_signals() -> bool:
     machine = _machine()
     if machine is None:
         return False
-    _, column = machine
-    own = os.getpid()
-    program: list[_Instruction] = []
-    for numbers in _OF_A_PROCESS.values():
-        program += [
-            (_EQUAL, 0, 5, numbers[column]),
-            (_LOAD, 0, 0, _FIRST_ARGUMENT),
-            (_EQUAL, 3, 0, own),
-            (_EQUAL, 2, 0, 0),
-            (_EQUAL, 1, 0, -own & 0xFFFFFFFF),
-            (_RETURN, 0, 0, _ERROR | errno.EPERM),
-            (_LOAD, 0, 0, _NUMBER),
-        ]
-    return _install(program, machine)
+    own, numbers = os.getpid(), [pair[machine[1]] for pair in _OF_A_PROCESS.values()]
+    check: list[_Instruction] = [(_LOAD, 0, 0, _FIRST_ARGUMENT)]
+    check += [(_EQUAL, 3 - at, 0, allowed) for at, allowed in enumerate((own, 0, -own & 0xFFFFFFFF))]
+    check += [(_RETURN, 0, 0, _ERROR | errno.EPERM)]
+    jumps = [(_EQUAL, len(numbers) - at, 0, number) for at, number in enumerate(numbers)]
+    return _install([*jumps, (_RETURN, 0, 0, _ALLOW), *check], machine)
 
 
 def _machine() -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager, closing, nullcontext
 from functools import partial
 from multiprocessing import get_context
 from typing import Any
@@ -18,8 +19,8 @@ Engine = Callable[[str, Definition, str, list[int]], Iterator[Counts]]
 """Runs the numbered tasks of a stage; yields what each counted, as they end."""
 
 
-def open_engine(name: str, workers: int, address: str | None = None) -> Engine:
-    """The engine called `name`.
+def open_engine(name: str, workers: int, address: str | None = None) -> AbstractContextManager[Engine]:
+    """The engine called `name`, whose processes start when it is entered and end when it is left.
 
     Args:
         workers: processes (`local`), or tasks at a time (`ray`; 0: as many as the cluster has processors).
@@ -30,16 +31,23 @@ def open_engine(name: str, workers: int, address: str | None = None) -> Engine:
 
     """
     if name == "local":
-        return partial(_run_local, max(1, workers))
+        return closing(_Local(max(1, workers)))
     if name == "ray":
-        return partial(_run_ray, workers, address)
+        return nullcontext(partial(_run_ray, workers, address))
     raise UsageError(f"no engine called {name!r}; there are: {', '.join(ENGINES)}")
 
 
-def _run_local(workers: int, stage: str, definition: Definition, url: str, numbers: list[int]) -> Iterator[Counts]:
-    left = dict.fromkeys(numbers, 0)
-    while left:
-        with ProcessPoolExecutor(min(workers, len(left)), mp_context=get_context("spawn")) as pool:
+class _Local:
+    """Processes of this machine, the same for all stages."""
+
+    def __init__(self, workers: int) -> None:
+        self._workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __call__(self, stage: str, definition: Definition, url: str, numbers: list[int]) -> Iterator[Counts]:
+        left = dict.fromkeys(numbers, 0)
+        while left:
+            pool = self._pool = self._pool or ProcessPoolExecutor(self._workers, mp_context=get_context("spawn"))
             jobs = {pool.submit(run_task, stage, definition, url, number): number for number in left}
             try:
                 for job in as_completed(jobs):
@@ -47,14 +55,20 @@ def _run_local(workers: int, stage: str, definition: Definition, url: str, numbe
                     del left[jobs[job]]
                     yield counts
             except BrokenProcessPool:  # a worker was killed: what it was doing is done again
+                self.close()
                 for number in left:
                     left[number] += 1
-                worst = max(left, key=lambda number: left[number])
-                if left[worst] >= _TRIES:
+                if max(left.values()) >= _TRIES:
                     raise PipelineError(
-                        f"a process was killed {_TRIES} times in the stage {stage!r}, perhaps for lack of memory; "
-                        "use fewer workers or smaller shards (subjects_per_shard), and start again: what is done is kept"
+                        f"a process was killed {_TRIES} times in the stage {stage!r}, perhaps for lack of memory; use fewer "
+                        "workers or smaller shards (subjects_per_shard), and start again: what is done is kept"
                     ) from None
+
+    def close(self) -> None:
+        """Ends the processes."""
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+            self._pool = None
 
 
 def _run_ray(

@@ -96,7 +96,7 @@ class _Found:
         self.failure = ""
         self.is_done = False
         self.calls = 0
-        self.traces: set[str] = set()
+        self.traces: set[bytes] = set()
 
     def take(self, head: dict[str, Any], body: bytes) -> None:
         """One message of the job."""
@@ -140,10 +140,9 @@ class _Found:
         characters = len(binary_to_wire(body))
         if characters > self.definition.max_characters:
             return self._drop("filter", "too long: bytes", f"{characters} characters", arguments)
-        mark = digest("\n".join(f"{f.event}{f.line}{f.locals}{f.value}" for f in trace.frames))
-        if mark in self.traces:
+        if body in self.traces:
             return self._drop("duplicates", "the same trace from other arguments", "", arguments)
-        self.traces.add(mark)
+        self.traces.add(body)
         self.executed.rows.append(self._row(trace, arguments, body, characters, printed))
         return None
 

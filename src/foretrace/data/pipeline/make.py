@@ -11,6 +11,7 @@ import platform
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any
 
 from foretrace import __version__
@@ -26,7 +27,9 @@ Progress = Callable[[str, int, int, Counter[str]], None]
 """Called with a stage, how many of its tasks are done and wanted, and what this run has counted in it."""
 
 
-def make(definition: Definition, url: str, engine: Engine, progress: Progress | None = None) -> dict[str, Any]:
+def make(
+    definition: Definition, url: str, engine: AbstractContextManager[Engine], progress: Progress | None = None
+) -> dict[str, Any]:
     """Makes the dataset in the folder `url`, any `fsspec` path that all workers reach; returns its manifest.
 
     Raises:
@@ -37,20 +40,25 @@ def make(definition: Definition, url: str, engine: Engine, progress: Progress | 
     """
     storage = Storage(url)
     _claim(storage, definition)
-    for stage in STAGES:
-        wanted = len(tasks(stage, definition, url))
-        left = missing(stage, definition, url)
-        counted: Counter[str] = Counter()
-        done = wanted - len(left)
-        for counts in engine(stage, definition, url, left) if left else ():
-            counted.update(counts)
-            done += 1
-            if progress:
-                progress(stage, done, wanted, counted)
+    with engine as run:
+        for stage in STAGES:
+            _run_stage(stage, definition, url, run, progress)
     manifest = _manifest(storage, definition)
     storage.write("README.md", card(manifest).encode())
     storage.write("manifest.json", (json.dumps(manifest, indent=2) + "\n").encode())
     return manifest
+
+
+def _run_stage(stage: str, definition: Definition, url: str, run: Engine, progress: Progress | None) -> None:
+    """Runs the tasks of a stage that are not done."""
+    wanted, left = len(tasks(stage, definition, url)), missing(stage, definition, url)
+    counted: Counter[str] = Counter()
+    done = wanted - len(left)
+    for counts in run(stage, definition, url, left) if left else ():
+        counted.update(counts)
+        done += 1
+        if progress:
+            progress(stage, done, wanted, counted)
 
 
 def _claim(storage: Storage, definition: Definition) -> None:
