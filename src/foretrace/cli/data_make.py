@@ -15,6 +15,7 @@ Examples:
   foretrace data make traces/ programs.jsonl --sandbox bubblewrap --workers 8
   foretrace data make traces/ *.tar.gz --without HumanEval.jsonl --without mbpp.jsonl
   foretrace data make traces/ src/ --narrate --server http://localhost:8000/v1 --model qwen3
+  foretrace data make traces/ tests:toolz-1.2.0.tar.gz --set python=venv/bin/python
   foretrace data make s3://bucket/traces functions.jsonl --engine ray --address auto
 
 A source is a folder, a .py file, a wheel, an sdist, a .jsonl file of {code, input} (CRUXEval's form), of {path, source} or
@@ -92,7 +93,7 @@ def _absolute(source: str) -> str:
 
 
 def _shown(bar: "Callable[[int, int], None]") -> "Callable[[str, int, int, Counter[str]], None]":
-    titles: dict[str, str] = {"find": "finding code", "choose": "choosing", "execute": "recording"}
+    titles: dict[str, str] = {"find": "finding code", "choose": "choosing", "execute": "recording", "tests": "running tests"}
 
     def show(stage: str, done: int, wanted: int, counted: Counter[str]) -> None:
         told = ", ".join(f"{number:,} {name}" for name, number in _worth_telling(counted))

@@ -43,6 +43,8 @@ class Definition:
     server: str = ""
     """Address of an OpenAI-compatible server whose `model` proposes arguments and, with `narrate`, tells the traces."""
     model: str = ""
+    python: str = ""
+    """Of repositories' tests: the interpreter that has pytest and what they need; by default this one."""
     step_in: float = 0.5
     """Of repositories' tests: probability that a call is part of its caller's episode (CWM report, section 2.2)."""
     depth: int = 3

@@ -2,6 +2,7 @@
 
 import ast
 from functools import lru_cache
+from types import CodeType
 from typing import Any
 
 from foretrace.trace import Event, Frame, Trace
@@ -24,6 +25,20 @@ def constructs(source: str) -> list[str]:
     except (SyntaxError, ValueError, RecursionError):
         return []
     return sorted({type(node).__name__ for node in ast.walk(tree) if not isinstance(node, _PLAIN)})
+
+
+def entry_lines(source: str, entry: str) -> frozenset[int]:
+    """Executable lines of a function of a source; none if it does not compile."""
+    try:
+        codes = [compile(source, "<source>", "exec", dont_inherit=True)]
+    except (SyntaxError, ValueError, RecursionError):
+        return frozenset()
+    while codes:
+        code = codes.pop()
+        if code.co_qualname == entry:
+            return frozenset(line for *_, line in code.co_lines() if line) - {code.co_firstlineno}
+        codes += [constant for constant in code.co_consts if isinstance(constant, CodeType)]
+    return frozenset()
 
 
 def value_type(text: str) -> str:

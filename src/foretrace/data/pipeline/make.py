@@ -100,6 +100,7 @@ def _manifest(storage: Storage, definition: Definition) -> dict[str, Any]:
     with Sandbox(definition.sandbox) as sandbox:
         walls = [wall for wall, stands in sandbox.walls.items() if stands]
     counts: Counter[str] = Counter()
+    subjects: set[bytes] = set()
     groups: dict[str, Counter[str]] = {name: Counter() for name in ("kind", "licence", "outcome", "name")}
     dropped: Counter[str] = Counter()
     for name in sorted(storage.names()):
@@ -107,7 +108,7 @@ def _manifest(storage: Storage, definition: Definition) -> dict[str, Any]:
             columns = ["subject", "events", "characters", "tokens", *groups]
             table = storage.read_table(name, columns)
             counts["traces"] += len(table)
-            counts["subjects"] += len(set(table["subject"].to_pylist()))
+            subjects.update(bytes.fromhex(one) for one in table["subject"].to_pylist())
             for column in ("events", "characters", "tokens"):
                 counts[column] += sum(table[column].to_pylist())
             for column, group in groups.items():
@@ -123,7 +124,7 @@ def _manifest(storage: Storage, definition: Definition) -> dict[str, Any]:
         "sandbox": {"backend": definition.sandbox, "walls": walls},
         "definition": definition.as_dict(),
         "fingerprint": definition.fingerprint(),
-        "counts": dict(counts),
+        "counts": {"traces": counts["traces"], "subjects": len(subjects), **counts},
         "arguments": _explored(storage.folder("work")),
         **{f"by_{name}": dict(group.most_common()) for name, group in groups.items()},
         "dropped": dict(sorted(dropped.items(), key=lambda item: (-item[1], item[0]))),

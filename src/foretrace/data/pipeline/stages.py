@@ -4,6 +4,7 @@ or after a crash, the files are the same.
     find        part of the sources  -> work/subjects-N, drops-found-N
     choose      all subjects         -> work/chosen, drops-chosen
     execute     a run of chosen ones -> traces-N, drops-N
+    tests       one repository       -> traces-rN, drops-rN
 
 A task is done when its last file is there.
 """
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from foretrace.data.pipeline.definition import Definition, Drop
+from foretrace.data.pipeline.episodes import episode_rows
 from foretrace.data.pipeline.execute import PRELOAD, execute
 from foretrace.data.pipeline.model import narrate_rows, with_proposals
 from foretrace.data.pipeline.storage import Storage
@@ -120,6 +122,12 @@ def run_execute(definition: Definition, url: str, number: int) -> Counts:
     return _write_shard(url, f"{number:05d}", rows, drops)
 
 
+def run_tests(definition: Definition, url: str, number: int) -> Counts:
+    """Runs one repository's tests and writes their episodes."""
+    rows, drops = episode_rows(definition.repositories()[number], definition)
+    return _write_shard(url, f"r{number:05d}", rows, drops)
+
+
 def _write_shard(url: str, name: str, rows: list[dict[str, Any]], drops: list[Drop]) -> Counts:
     count_tokens(rows)
     dataset = Storage(url)
@@ -140,13 +148,22 @@ STAGES: dict[str, tuple[Task, str]] = {
     "find": (run_find, "work/subjects-{:05d}.parquet"),
     "choose": (run_choose, "work/chosen.parquet"),
     "execute": (run_execute, "traces-{:05d}.parquet"),
+    "tests": (run_tests, "traces-r{:05d}.parquet"),
 }
 """Name: what runs a task, and the last file that it writes."""
 
 
 def tasks(stage: str, definition: Definition, url: str) -> list[int]:
     """Numbers of the tasks of a stage; those before it are done."""
-    count = len(definition.parts()) if stage == "find" else 1 if stage == "choose" else shards(definition, url)
+    match stage:
+        case "find":
+            count = len(definition.parts())
+        case "choose":
+            count = 1
+        case "execute":
+            count = shards(definition, url)
+        case _:
+            count = len(definition.repositories())
     return list(range(count))
 
 
