@@ -15,6 +15,15 @@ from foretrace.cli import options
 from foretrace.errors import ForetraceError
 
 PROGRAM = "def f(text):\n    out = ''\n    for c in text:\n        out = c + out\n    return out\n"
+ESCAPE = b"""
+import os, socket
+for attempt in (socket.socket, lambda: open("/etc/hostname"), lambda: os.kill(os.getppid(), 0)):
+    try:
+        attempt()
+    except OSError:
+        continue
+    raise SystemExit(1)
+"""
 _FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "bf16")
 
 
@@ -45,6 +54,9 @@ def checks() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "processor", _processor
     yield "compiler", lambda: shutil.which("cc") or "none found; only installation uses one, for speed"
     yield "recorder", _recorder
+    yield "process", lambda: _sandbox("process")
+    yield "bubblewrap", lambda: _sandbox("bubblewrap")
+    yield "datasets", _datasets
     yield "model tiny", _checkpoint
     yield "prediction", _prediction
     yield "torch", _torch
@@ -70,6 +82,34 @@ def _recorder() -> str:
     milliseconds = 1000 * (time.perf_counter() - started)
     which = "in C" if HAS_NATIVE else "in Python: the one in C was not built, so this is slower; reinstall with a C compiler"
     return f"{len(trace)} steps of a child process in {milliseconds:.0f} ms (recorder {which})"
+
+
+def _sandbox(backend: str) -> str:
+    """What stands between a job and this machine, after a job that tried to leave."""
+    from foretrace.sandbox import Sandbox, Status, backends
+
+    if backends()[backend]:
+        raise ImportError(backends()[backend])
+    with Sandbox(backend, preload=["foretrace.sandbox.script"]) as box:
+        walls = ", ".join(wall for wall, stands in box.walls.items() if stands)
+        started = time.perf_counter()
+        result = box.run("foretrace.sandbox.script:run", ESCAPE)
+        milliseconds = 1000 * (time.perf_counter() - started)
+    if result.status is not Status.DONE:
+        raise ForetraceError(f"a job got out of the sandbox: {result.status} {result.code}")
+    return f"a sandbox for untrusted code; a job in {milliseconds:.1f} ms; walls: {walls}"
+
+
+def _datasets() -> str:
+    """Versions of what reads and writes datasets."""
+    from importlib.metadata import version
+
+    import duckdb  # noqa: F401
+    import fsspec  # noqa: F401
+    import pyarrow  # noqa: F401
+    import rensa  # noqa: F401
+
+    return ", ".join(f"{name} {version(name)}" for name in ("pyarrow", "duckdb", "fsspec", "rensa"))
 
 
 def _checkpoint() -> str:
