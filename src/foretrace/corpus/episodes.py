@@ -25,8 +25,8 @@ from foretrace.corpus.cutting.sources import Sources
 from foretrace.corpus.cutting.walk import Cut, CutLimits, Walker
 from foretrace.corpus.repository import RecordedTest, Suite, SuiteLimits, record_suite
 from foretrace.corpus.types import Origin
-from foretrace.errors import FormatError, UsageError
-from foretrace.trace import Event, Frame, Header, Outcome, Trace, from_segments, from_text, to_segments, to_text
+from foretrace.errors import UsageError
+from foretrace.trace import Event, Frame, Header, Outcome, Trace, to_segments, to_text
 
 _OF_TESTS = re.compile(r"(^|/)(tests?|\.\w+)/|(^|/)(conftest|test_[^/]*|[^/]*_tests?|tests?)\.py$")
 
