@@ -35,6 +35,9 @@ PROGRAMS = [
     {"code": "raise RuntimeError('no module')\ndef f(n):\n    return n", "input": "1"},
     {"code": "def f(n):\n    return n", "input": "nothing"},
     {"code": "def f(n):\n    return n", "entry": "h", "calls": ["1"]},
+    {"code": "import os\nDRAWN = os.urandom(4).hex()\ndef f(x):\n    return DRAWN + x", "input": "'a'"},
+    {"code": "import zlib, time\ndef f(x):\n    y = time.time() > 4e9\n    return y + x", "input": "1"},
+    {"code": "import os.path\ndef f(x):\n    return os.path.expanduser('~') + x", "input": "'b'"},
     {"code": "def f(n):\n    import random\n    return random.random() < n", "input": "2"},
 ]  # fmt: skip
 
@@ -68,12 +71,15 @@ def test_each_call_is_kept_or_dropped_with_its_reason(tmp_path: Path, programs: 
     manifest = made(tmp_path / "out", programs)
     kept = Counter((row["entry"], row["arguments"]) for row in rows(tmp_path / "out"))
     assert kept == Counter([("f", "'abc'"), ("f", "'abcd'"), ("g", "1"), ("g", "-1"), ("g", "2"), ("f", "2")])
-    reasons = {(row["stage"], row["reason"]) for row in rows(tmp_path / "out", "drops")}
+    drops = rows(tmp_path / "out", "drops")
+    assert sum(row["reason"] == "not pure: differs when called again" for row in drops) == 3
+    reasons = {(row["stage"], row["reason"]) for row in drops}
     assert reasons == {
         ("filter", "too many calls that raise"),
         ("filter", "not pure: asks the clock or the system"),
         ("filter", "not pure: touches files or the system"),
         ("filter", "not pure: differs when called again"),
+        ("filter", "not pure: shows where it ran"),
         ("filter", "too long: events"),
         ("filter", "a value was too large to be shown whole"),
         ("record", "the run ended early: exited"),

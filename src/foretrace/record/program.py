@@ -80,7 +80,7 @@ def call_within(alarms: Alarms, session: Session, limits: Limits, run: Callable[
     try:
         try:
             alarms.start(limits)
-            _exhaust(run())
+            exhaust(run())
         except BaseException as error:  # the program's, whatever it is: it becomes the outcome
             raised = error
         alarms.stop()  # it must not ring while recording stops
@@ -92,7 +92,7 @@ def call_within(alarms: Alarms, session: Session, limits: Limits, run: Callable[
     return raised
 
 
-def _exhaust(result: object) -> None:
+def exhaust(result: object) -> None:
     """Runs what a generator function or a coroutine function returned to its end."""
     if isinstance(result, types.GeneratorType):
         collections.deque(result, maxlen=0)

@@ -49,6 +49,7 @@ def main() -> NoReturn:
     jobs, left = (os.path.join(settings["folder"], name) for name in ("jobs", "left"))
     for folder in (jobs, left):
         os.makedirs(folder, exist_ok=True)
+    sys.argv[:] = sys.orig_argv[:] = [""]  # of no interest to jobs
     server = _Server(control, settings["files"], jobs, left)
     for module in settings["preload"]:
         import_module(module)

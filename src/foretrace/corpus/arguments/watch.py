@@ -15,7 +15,7 @@ end what runs long without running a line. They count this process's CPU time, a
 import signal
 import sys
 import threading
-import time
+from time import process_time
 from types import CodeType, FrameType, TracebackType
 from typing import Any
 
@@ -49,7 +49,7 @@ class Watch:
     def __enter__(self) -> "Watch":
         if threading.current_thread() is threading.main_thread():
             self._handlers = [(n, signal.signal(n, self._ring)) for n in (signal.SIGPROF, signal.SIGALRM)]
-            self._rung = time.process_time()
+            self._rung = process_time()
             signal.setitimer(signal.ITIMER_PROF, _TICK, _TICK)
             signal.setitimer(signal.ITIMER_REAL, _PATIENCE, _PATIENCE)
         return self
@@ -78,7 +78,7 @@ class Watch:
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
         """A timer rang: what the last ring found running has run for long enough; so has what kept this one waiting."""
-        before, self._rung = self._rung, time.process_time()
+        before, self._rung = self._rung, process_time()
         if not self._is_running:
             self._is_late = False
             return

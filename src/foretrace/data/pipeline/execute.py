@@ -93,6 +93,7 @@ class _Found:
         self.executed = Executed()
         self.lines: frozenset[int] = frozenset()
         self.clocks: list[str] = []
+        self.folder = ""
         self.failure = ""
         self.is_done = False
         self.calls = 0
@@ -103,6 +104,7 @@ class _Found:
         match head["kind"]:
             case "lines":
                 self.lines = frozenset(line for line in head.get("lines", ()) if isinstance(line, int))
+                self.folder = str(head.get("folder", ""))
                 self.clocks = [str(name) for name in head.get("clocks", ())]
             case "explored" if isinstance(head.get("coverage"), float | int):
                 self.executed.coverage = min(1.0, max(0.0, float(head["coverage"])))
@@ -135,6 +137,8 @@ class _Found:
     def _judge(self, trace: Trace, arguments: str, body: bytes, printed: object) -> None:
         if trace.header.outcome is Outcome.TRUNCATED:
             return self._drop("filter", f"too long: {trace.header.detail}", "", arguments)
+        if self.folder and any(self.folder in text for text in texts(trace.frames)):
+            return self._drop("filter", "not pure: shows where it ran", "", arguments)
         if not self.definition.keep_cut_values and any("…" in text for text in texts(trace.frames)):
             return self._drop("filter", "a value was too large to be shown whole", "", arguments)
         characters = len(binary_to_wire(body))
