@@ -167,17 +167,17 @@ def test_one_process_or_several_give_the_same_bytes(tmp_path: Path, programs: st
 def test_no_kill_changes_a_byte(tmp_path: Path) -> None:
     settings = ["--set", "subjects_per_shard=8", "--set", "tries=20", "--workers", "2"]
     command = [sys.executable, "-m", "foretrace", "data", "make"]
-    subprocess.run([*command, tmp_path / "whole", "synthesised:120", *settings], check=True, capture_output=True)
+    subprocess.run([*command, tmp_path / "whole", "synthesised:400", *settings], check=True, capture_output=True)
     rng, kills = random.Random(1), 0
     while not (tmp_path / "killed" / "manifest.json").exists():
         process = subprocess.Popen(
-            [*command, tmp_path / "killed", "synthesised:120", *settings],
+            [*command, tmp_path / "killed", "synthesised:400", *settings],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
         try:
-            process.wait(rng.uniform(0.5, 4.0))
+            process.wait(rng.uniform(0.5, 3.0))
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
