@@ -219,6 +219,15 @@ def test_a_folder_is_for_one_dataset(tmp_path: Path, programs: str) -> None:
         made(tmp_path / "other", programs)
 
 
+@pytest.mark.parametrize("wrong", [
+    {"sandbox": "docker"}, {"sources": ("nowhere.tar.gz",)}, {"sources": ("tests:nowhere",)}, {"benchmarks": ("nowhere.jsonl",)},
+])  # fmt: skip
+def test_a_mistake_claims_no_folder(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        make(Definition(**{"sources": ("synthesised:3",), **wrong}), str(tmp_path / "out"), open_engine("local", 1))
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(("settings", "message"), [
     ({"sources": ()}, "needs a source"),
     ({"sources": ("synthesised:1",), "calls": 0}, "calls must be at least 1"),

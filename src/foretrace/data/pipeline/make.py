@@ -12,9 +12,11 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from foretrace import __version__
+from foretrace.corpus.sources import subjects
 from foretrace.data.pipeline.card import card
 from foretrace.data.pipeline.definition import Definition
 from foretrace.data.pipeline.engines import Engine
@@ -38,6 +40,7 @@ def make(
         PipelineError: workers were killed again and again.
 
     """
+    _check(definition)
     storage = Storage(url)
     _claim(storage, definition)
     with engine as run:
@@ -47,6 +50,16 @@ def make(
     storage.write("README.md", card(manifest).encode())
     storage.write("manifest.json", (json.dumps(manifest, indent=2) + "\n").encode())
     return manifest
+
+
+def _check(definition: Definition) -> None:
+    """Finds what is wrong with a definition before a folder is claimed for it."""
+    Sandbox(definition.sandbox).close()
+    for part in definition.parts():
+        subjects(part)
+    for path in (*definition.repositories(), *definition.benchmarks):
+        if not Path(path).exists():
+            raise UsageError(f"{path}: no such file or directory")
 
 
 def _run_stage(stage: str, definition: Definition, url: str, run: Engine, progress: Progress | None) -> None:
