@@ -85,7 +85,7 @@ class Sandbox:
         *,
         preload: Sequence[str] = (),
         readable: Sequence[str] = (),
-        processes: int = SandboxLimits().processes,
+        processes: int = 64,
     ) -> None:
         """Starts nothing yet.
 
@@ -93,7 +93,7 @@ class Sandbox:
             backend: see above.
             preload: modules to import once, before any job; jobs start from there.
             readable: more files and folders that jobs may read.
-            processes: see `SandboxLimits`.
+            processes: how many processes and threads jobs may have, beyond those that the user has.
 
         Raises:
             UsageError: there is no such backend, or it cannot be used here.

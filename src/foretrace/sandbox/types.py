@@ -18,8 +18,6 @@ class SandboxLimits:
     """Address space, MiB."""
     file_mb: int = 64
     """Size of a file that it writes, its output among them, MiB."""
-    processes: int = 64
-    """Processes and threads beyond those that the user has. The kernel does not count root's."""
 
     def __post_init__(self) -> None:
         for name in self.__slots__:

@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,16 +16,16 @@ Propagate = Callable[[str, list[Guess | None], dict[str, Guess | None]], None]
 """Asks what a function of the module says of the arguments it is called with."""
 
 
-class Invocations:
+class Invocations(ABC):
     """Walks calls; `names` are the guesses of variables."""
 
     def __init__(self, module: Module, names: dict[str, Guess | None], propagate: Propagate) -> None:
         self.module, self.names, self.propagate = module, names, propagate
         self.links: list[tuple[Guess, Guess]] = []
 
+    @abstractmethod
     def evaluate(self, node: ast.expr | None) -> Guess | None:
         """What is known of the value of an expression; None if nothing is."""
-        raise NotImplementedError
 
     def same(self, one: Guess | None, other: Guess | None) -> None:
         """Two values are probably of the same type: settled at the end."""

@@ -3,13 +3,12 @@
 from typing import Any
 
 from foretrace.corpus.episodes import Counts, episodes_of
-from foretrace.corpus.types import Origin, Subject, digest
+from foretrace.corpus.types import Origin, Subject
 from foretrace.data.pipeline.definition import Definition, Drop
-from foretrace.data.pipeline.execute import identity
-from foretrace.data.pipeline.features import constructs, entry_lines, of_trace, texts
+from foretrace.data.pipeline.execute import trace_row
+from foretrace.data.pipeline.features import entry_lines, texts
 from foretrace.data.pipeline.subjects import load_benchmarks
-from foretrace.record.narrate import narrate
-from foretrace.trace import Outcome, Trace, binary_to_wire, to_binary
+from foretrace.trace import Outcome, Trace, to_binary
 
 Row = dict[str, Any]
 
@@ -46,20 +45,8 @@ def _row(trace: Trace, origin: Origin, definition: Definition) -> Row:
     header = trace.header
     arguments = ", ".join(f"{name}={value}" for name, value in header.arguments.items())
     subject = Subject(source=header.source, entry=header.entry, origin=origin)
-    body = to_binary([trace])
-    return {
-        "id": digest(header.source, header.entry, arguments),
-        **identity(subject),
-        "licence": origin.licence,
-        "source": header.source,
-        "arguments": arguments,
-        "passed": None,
-        "characters": len(binary_to_wire(body)),
-        "constructs": constructs(header.source),
-        "narration": narrate(trace) if definition.narrate else None,
-        "trace": body,
-        **of_trace(trace, entry_lines(header.source, header.entry)),
-    }
+    lines = entry_lines(header.source, header.entry)
+    return trace_row(subject, trace, arguments, to_binary([trace]), lines, definition)
 
 
 def _objection(trace: Trace, row: Row, definition: Definition, kept: dict[str, Row]) -> Drop | None:

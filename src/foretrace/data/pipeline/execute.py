@@ -67,6 +67,24 @@ def identity(subject: Subject) -> Row:
     }
 
 
+def trace_row(
+    subject: Subject, trace: Trace, arguments: str, body: bytes, lines: frozenset[int], definition: Definition
+) -> Row:
+    """All columns but `passed` and `tokens` of a trace, whose binary form is `body`; `lines`: those that its entry can run."""
+    return {
+        "id": digest(subject.source, subject.entry, arguments),
+        **identity(subject),
+        "licence": subject.origin.licence,
+        "source": subject.source,
+        "arguments": arguments,
+        "characters": len(binary_to_wire(body)),
+        "constructs": constructs(subject.source),
+        "narration": narrate(trace) if definition.narrate and not definition.server else None,
+        "trace": body,
+        **of_trace(trace, lines),
+    }
+
+
 def _messages(output: bytes) -> Iterator[tuple[dict[str, Any], bytes]]:
     """What a job wrote, up to where it makes no sense."""
     at = 0
@@ -141,30 +159,14 @@ class _Found:
             return self._drop("filter", "not pure: shows where it ran", "", arguments)
         if not self.definition.keep_cut_values and any("…" in text for text in texts(trace.frames)):
             return self._drop("filter", "a value was too large to be shown whole", "", arguments)
-        characters = len(binary_to_wire(body))
-        if characters > self.definition.max_characters:
-            return self._drop("filter", "too long: bytes", f"{characters} characters", arguments)
+        row = trace_row(self.subject, trace, arguments, body, self.lines, self.definition)
+        if row["characters"] > self.definition.max_characters:
+            return self._drop("filter", "too long: bytes", f"{row['characters']} characters", arguments)
         if body in self.traces:
             return self._drop("duplicates", "the same trace from other arguments", "", arguments)
         self.traces.add(body)
-        self.executed.rows.append(self._row(trace, arguments, body, characters, printed))
+        self.executed.rows.append(row | {"passed": self._passed(arguments, printed)})
         return None
-
-    def _row(self, trace: Trace, arguments: str, body: bytes, characters: int, printed: object) -> Row:
-        subject = self.subject
-        return {
-            "id": digest(subject.source, subject.entry, arguments),
-            **self.of,
-            "licence": subject.origin.licence,
-            "source": subject.source,
-            "arguments": arguments,
-            "passed": self._passed(arguments, printed),
-            "characters": characters,
-            "constructs": constructs(subject.source),
-            "narration": narrate(trace) if self.definition.narrate and not self.definition.server else None,
-            "trace": body,
-            **of_trace(trace, self.lines),
-        }
 
     def _passed(self, arguments: str, printed: object) -> bool | None:
         subject = self.subject
