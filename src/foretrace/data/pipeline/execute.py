@@ -70,7 +70,7 @@ def identity(subject: Subject) -> Row:
 def trace_row(
     subject: Subject, trace: Trace, arguments: str, body: bytes, lines: frozenset[int], definition: Definition
 ) -> Row:
-    """All columns but `passed` and `tokens` of a trace, whose binary form is `body`; `lines`: those that its entry can run."""
+    """All columns but `passed` and `tokens` of a trace. `body`: its binary form; `lines`: those that its entry can run."""
     return {
         "id": digest(subject.source, subject.entry, arguments),
         **identity(subject),
