@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from foretrace.model.checkpoint import Weights
 from foretrace.model.config import SLIDING, ModelConfig
+from foretrace.model.rope import rotary_tables
 
 Array = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -95,9 +96,7 @@ def fused_head(weights: Weights) -> Array:
 
 def rope_tables(config: ModelConfig) -> tuple[Array, Array]:
     """Cosines and sines of every position: two (positions, C / 2)."""
-    half = config.head_dim // 2
-    angles = np.arange(config.max_position_embeddings)[:, None] * config.rope_theta ** -(np.arange(half) / half)
-    return np.cos(angles).astype(np.float32), np.sin(angles).astype(np.float32)
+    return rotary_tables(config, np.arange(config.max_position_embeddings))
 
 
 def _fused(config: ModelConfig, weights: Weights, number: int) -> Layer:

@@ -92,6 +92,6 @@ class FrameGrammar:
 
     def _text(self, end: Token) -> NDArray[np.bool_]:
         mask = np.ones(self._tokenizer.vocab_size, dtype=bool)
-        mask[list(self._special)] = False
+        mask[list(self._tokenizer.specials.values())] = False
         mask[self._id[end]] = True
         return mask

@@ -1,1 +1,1 @@
-"""The transformer, its configuration and its checkpoint folders."""
+"""The transformer, its configuration, its folders in several forms, what it costs, and decoding with it."""

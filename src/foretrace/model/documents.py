@@ -1,0 +1,93 @@
+"""How a flat stream divides into documents, and which keys each of its tokens may see.
+
+A batch is one stream of N tokens, documents end to end. Attention is causal and never crosses a document, so every
+query sees a run of consecutive keys: all that an attention backend needs is where each run begins and ends. Under
+context parallelism a rank holds some pieces of the stream as queries while it sees all keys; the same description
+covers that.
+
+    documents = Documents.of((3, 5))
+    documents.positions           # tensor([0, 1, 2, 0, 1, 2, 3, 4])
+    documents.bounds(window=2)    # low [0, 0, 1, 3, 3, 4, 5, 6], high [0, 1, 2, 3, 4, 5, 6, 7]
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Span(NamedTuple):
+    """Consecutive queries of one document."""
+
+    query: int
+    """Index of the first of them among the queries."""
+    key: int
+    """Index of the document's first key in the stream."""
+    length: int
+    """How many queries."""
+    reach: int
+    """Keys of the document that the first query may see, itself included; each further query may see one more."""
+
+
+class Documents:
+    """The documents of a stream of N tokens, of which M are queries here (all of them without context parallelism)."""
+
+    def __init__(self, spans: Sequence[Span], device: torch.device | str = "cpu") -> None:
+        self.spans = tuple(spans)
+        self.device = torch.device(device)
+        self.horizon: int | None = None
+        """Window of the layers that have none of their own; None: such a layer sees whole documents."""
+        self._bounds: dict[int | None, tuple[Tensor, Tensor]] = {}
+        self.plans: dict[object, object] = {}
+        """What backends have derived from these documents (block masks, offsets), kept for the layers that follow."""
+
+    @classmethod
+    def of(cls, lengths: Sequence[int], device: torch.device | str = "cpu") -> "Documents":
+        """Documents of the given lengths, end to end."""
+        spans, start = [], 0
+        for length in lengths:
+            spans.append(Span(start, start, length, 1))
+            start += length
+        return cls(spans, device)
+
+    def restricted(self, pieces: Sequence[range]) -> "Documents":
+        """The same stream where only the tokens of `pieces`, in that order, are queries.
+
+        Args:
+            pieces: ranges of indices into the stream.
+
+        """
+        spans, query = [], 0
+        for piece in pieces:
+            for span in self.spans:
+                first, last = max(piece.start, span.query), min(piece.stop, span.query + span.length)
+                if first < last:
+                    spans.append(Span(query + first - piece.start, span.key, last - first, first - span.key + 1))
+            query += len(piece)
+        part = Documents(spans, self.device)
+        part.horizon = self.horizon
+        return part
+
+    @cached_property
+    def positions(self) -> Tensor:
+        """(M,) int64: each query's position in its own document."""
+        runs = [torch.arange(span.reach - 1, span.reach - 1 + span.length) for span in self.spans]
+        return torch.cat(runs).to(self.device)
+
+    def bounds(self, window: int | None) -> tuple[Tensor, Tensor]:
+        """Two (M,) int64 tensors, `low` and `high`: query i sees the keys low[i] to high[i], both included.
+
+        Args:
+            window: a token sees itself and the `window - 1` before it; None sees its whole document.
+
+        """
+        if window not in self._bounds:
+            first = torch.repeat_interleave(
+                torch.tensor([span.key for span in self.spans]), torch.tensor([span.length for span in self.spans])
+            ).to(self.device)
+            high = first + self.positions
+            low = first if window is None else torch.maximum(first, high - window + 1)
+            self._bounds[window] = low, high
+        return self._bounds[window]
