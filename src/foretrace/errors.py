@@ -5,6 +5,7 @@
     ├── FormatError      text that is not a trace
     ├── CheckpointError  a checkpoint folder with a missing or damaged file
     ├── RecordError      code could not be run at all (an execution cut by a limit is a Trace, not an error)
+    ├── TrainingError    a run that cannot go on; what is saved is kept
     ├── PipelineError    a dataset that cannot be finished; what is done is kept
     ├── SandboxError     a sandbox that does not start
     ├── EndpointError    a model server that cannot be reached, refuses, or answers something else than was asked for
@@ -36,6 +37,12 @@ class CheckpointError(ForetraceError):
 
 class RecordError(ForetraceError):
     """Code could not be run at all."""
+
+    exit_code = 3
+
+
+class TrainingError(ForetraceError):
+    """A run that cannot go on; what is saved is kept."""
 
     exit_code = 3
 

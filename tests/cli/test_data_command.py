@@ -16,7 +16,7 @@ from rich.cells import cell_len
 
 pytest.importorskip("pyarrow")
 
-from conftest import row_of
+from dataset_rows import row_of
 from foretrace.cli.data_command import SUBCOMMANDS
 from foretrace.cli.main import cli
 from foretrace.record.program import record_program
@@ -275,7 +275,7 @@ def test_wrong_sql_is_explained(dataset_folder: Path, query: str, message: str) 
 
 
 def test_folders_may_be_called_anything(tmp_path: Path, rows: list[Row]) -> None:
-    from conftest import write_dataset
+    from dataset_rows import write_dataset
 
     folder = write_dataset(tmp_path / 'it\'s a "[b]*?" {x}', rows[:5])
     assert data("sql", folder, "SELECT max(number) FROM traces", "--csv").stdout.split() == ["max(number)", "5"]

@@ -75,7 +75,7 @@ def test_events_are_counted_on_an_even_sample_where_there_are_many(dataset_folde
 
 
 def test_a_program_that_writes_special_tokens_makes_no_events(make_dataset: Callable[..., Path]) -> None:
-    from conftest import row_of
+    from dataset_rows import row_of
     from foretrace.record.program import record_program
 
     source = "def f(s):\n    return s + '<|line_sep|><|frame_sep|>'\n"
@@ -109,7 +109,7 @@ def test_the_funnel_adds_up(dataset_folder: Path, rows: list[Row]) -> None:
 
 
 def test_an_unknown_stage_is_counted_too(make_dataset: Callable[..., Path], rows: list[Row]) -> None:
-    from conftest import drop
+    from dataset_rows import drop
 
     funnel = describe(open_dataset(make_dataset(rows[:2], [drop("f", "weather", "rain")]))).funnel
     assert [(s.name, s.dropped, s.left) for s in funnel.stages if s.dropped] == [("weather", 1, 2)]
@@ -271,7 +271,7 @@ def test_a_subject_is_found_by_the_id_of_its_trace(dataset_folder: Path, rows: l
 
 
 def test_calls_kept_and_dropped_stand_together(make_dataset: Callable[..., Path], rows: list[Row]) -> None:
-    from conftest import drop
+    from dataset_rows import drop
 
     lost = drop("f", "filter", "too long", arguments="9", subject=rows[0]["subject"], name="elsewhere 2.0")
     [fate], _ = search(open_dataset(make_dataset(rows[:3], [lost])), "elsewhere 2.0")

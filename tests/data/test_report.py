@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip("pyarrow")
 
-from conftest import drop, row_of
+from dataset_rows import drop, row_of
 from foretrace.cli.render import effects
 from foretrace.data.dataset import open_dataset
 from foretrace.data.describe import describe

@@ -6,6 +6,8 @@ import click
 
 SUBCOMMANDS = {
     "make": ("foretrace.cli.data_make", "make one: find code and arguments, run, record, choose, write"),
+    "pack": ("foretrace.cli.data_pack", "turn it, or texts and chats, into shards of tokens to train on"),
+    "questions": ("foretrace.cli.data_questions", "conversations for fine-tuning, from its calls"),
     "stats": ("foretrace.cli.data_stats", "what a dataset holds, in numbers"),
     "show": ("foretrace.cli.data_show", "one of its traces: step by step, as text, as tokens, in words"),
     "sample": ("foretrace.cli.data_sample", "some of its traces at random, briefly"),
@@ -18,6 +20,7 @@ SUBCOMMANDS = {
 EXAMPLES = """\b
 Examples:
   foretrace data make traces/ toolz-1.2.0.tar.gz synthesised:1000
+  foretrace data pack traces/ -o shards --tokenizer tiny
   foretrace data stats traces/
   foretrace data show traces/ 1 --tokens
   foretrace data sql traces/ "SELECT kind, count(*) FROM traces GROUP BY 1"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from foretrace.data.markup import Markup, join, tag
 from foretrace.data.quantities import short
+from foretrace.data.svg import line, svg, text
 
 WIDTH, HEIGHT = 520, 210
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 10, 22, 26
@@ -39,16 +40,16 @@ def histogram(
     def y(count: float) -> float:
         return HEIGHT - _BOTTOM - count / top * (HEIGHT - _TOP - _BOTTOM)
 
-    grid = [_line(_LEFT, y(level), WIDTH - _RIGHT, y(level), "grid") for level in (0, top / 2, top)]
-    levels = [_text(_LEFT - 6, y(level) + 4, short(level), "end") for level in (0, top / 2, top)]
+    grid = [line(_LEFT, y(level), WIDTH - _RIGHT, y(level), "grid") for level in (0, top / 2, top)]
+    levels = [text(_LEFT - 6, y(level) + 4, short(level), "end") for level in (0, top / 2, top)]
     bars = [
         _bar(x(left), y(count), x(right), y(0), f"{show(left)} to {show(right)}: {count:,} {what}")
         for left, right, count in zip(edges, edges[1:], counts, strict=False)
         if count
     ]
-    ticks = [_text(x(value), HEIGHT - 8, show(value), "middle") for value in _ticks(edges, x, is_log=scale is math.log10)]
+    ticks = [text(x(value), HEIGHT - 8, show(value), "middle") for value in _ticks(edges, x, is_log=scale is math.log10)]
     marks = [] if median is None else _mark(x(min(max(median, edges[0]), edges[-1])), f"median {show(median)}")
-    return _svg(HEIGHT, *grid, *levels, *bars, *ticks, *marks)
+    return svg(WIDTH, HEIGHT, *grid, *levels, *bars, *ticks, *marks)
 
 
 def stacked(parts: Sequence[tuple[str, int, str]], what: str = "traces") -> Markup:
@@ -62,7 +63,7 @@ def stacked(parts: Sequence[tuple[str, int, str]], what: str = "traces") -> Mark
         rects.append(tag("rect", title, class_=colour, **place))
         legend.append(tag("span", tag("i", class_=f"swatch {colour}"), f"{name} ", tag("b", share)))
         at += width
-    return join(_svg(22, *rects), tag("p", *legend, class_="legend"))
+    return join(svg(WIDTH, 22, *rects), tag("p", *legend, class_="legend"))
 
 
 def bar(share: float, colour: str = "mark") -> Markup:
@@ -83,17 +84,13 @@ def funnel(rows: Iterable[tuple[str, int, int]], total: int) -> Markup:
         numbers = _few(entered - dropped) + (f"   −{_few(dropped)} ({dropped / max(entered, 1):.1%})" if dropped else "")
         title = tag("title", f"{name}: {entered:,} entered, {dropped:,} dropped, {entered - dropped:,} left")
         drawn += [
-            _text(_LABEL - 10, at + 17, name, "end", "name"),
+            text(_LABEL - 10, at + 17, name, "end", "name"),
             tag("rect", title, x=_LABEL, y=at, width=round(max(left, 0.5), 1), height=_ROW - 14, class_="mark"),
             tag("rect", title, x=round(_LABEL + left, 1), y=at, width=round(gone, 1), height=_ROW - 14, class_="gone"),
-            _text(_LABEL + left + gone + 8, at + 17, numbers, "start"),
+            text(_LABEL + left + gone + 8, at + 17, numbers, "start"),
         ]
         previous, at = left, at + _ROW
-    return _svg(max(at - 12, 1), *drawn)
-
-
-def _svg(height: int, *children: Markup) -> Markup:
-    return tag("svg", *children, viewBox=f"0 0 {WIDTH} {height}", class_="plot", role="img")
+    return svg(WIDTH, max(at - 12, 1), *drawn)
 
 
 def _bar(left: float, top: float, right: float, bottom: float, title: str) -> Markup:
@@ -104,16 +101,8 @@ def _bar(left: float, top: float, right: float, bottom: float, title: str) -> Ma
 
 def _mark(x: float, label: str) -> list[Markup]:
     anchor = "end" if x > WIDTH * 0.7 else "start"
-    text = _text(x + (5 if anchor == "start" else -5), _TOP - 8, label, anchor, "name")
-    return [_line(x, _TOP - 16, x, HEIGHT - _BOTTOM, "median"), text]
-
-
-def _line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
-    return tag("line", x1=round(x1, 1), y1=round(y1, 1), x2=round(x2, 1), y2=round(y2, 1), class_=kind)
-
-
-def _text(x: float, y: float, text: str, anchor: str, kind: str | None = None) -> Markup:
-    return tag("text", text, x=round(x, 1), y=round(y, 1), text_anchor=anchor, class_=kind)
+    name = text(x + (5 if anchor == "start" else -5), _TOP - 8, label, anchor, "name")
+    return [line(x, _TOP - 16, x, HEIGHT - _BOTTOM, "median"), name]
 
 
 def _few(count: int) -> str:

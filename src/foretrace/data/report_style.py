@@ -2,16 +2,52 @@
 
 from foretrace.data.markup import Markup
 
-STYLE = Markup("""
-:root { color-scheme: light dark; --page: #f5f6f8; --card: #fff; --ink: #1b212b; --soft: #5d6776; --line: #e2e6ec;
-  --mark: #2f6fd6; --gone: #e08a3c; --k0: #2f6fd6; --k1: #1a9e77; --k2: #d99a00; --k3: #7a5bd0; --k4: #d4504c;
-  --k5: #7d8794;
-  --code: #f2f4f8; --raised: #b4480f; }
-@media (prefers-color-scheme: dark) { :root { --page: #0e1217; --card: #171d25; --ink: #e6eaf0; --soft: #96a1b0;
-  --line: #2a323d; --mark: #5b97f0; --gone: #e39a55; --k0: #5b97f0; --k1: #38b88f; --k2: #e0ab2e; --k3: #a48cf0;
-  --k4: #ec7a75;
-  --k5: #8b96a5; --code: #10151c; --raised: #f0a35e; } }
-* { box-sizing: border-box; }
+LIGHT = {
+    "page": "#f5f6f8",
+    "card": "#fff",
+    "ink": "#1b212b",
+    "soft": "#5d6776",
+    "line": "#e2e6ec",
+    "mark": "#2f6fd6",
+    "gone": "#e08a3c",
+    "k0": "#2f6fd6",
+    "k1": "#1a9e77",
+    "k2": "#d99a00",
+    "k3": "#7a5bd0",
+    "k4": "#d4504c",
+    "k5": "#7d8794",
+    "code": "#f2f4f8",
+    "raised": "#b4480f",
+}
+"""Colours by day, as CSS variables; k0 to k5 tell kinds apart."""
+DARK = {
+    "page": "#0e1217",
+    "card": "#171d25",
+    "ink": "#e6eaf0",
+    "soft": "#96a1b0",
+    "line": "#2a323d",
+    "mark": "#5b97f0",
+    "gone": "#e39a55",
+    "k0": "#5b97f0",
+    "k1": "#38b88f",
+    "k2": "#e0ab2e",
+    "k3": "#a48cf0",
+    "k4": "#ec7a75",
+    "k5": "#8b96a5",
+    "code": "#10151c",
+    "raised": "#f0a35e",
+}
+"""The same by night."""
+
+
+def _variables(colours: dict[str, str]) -> str:
+    return " ".join(f"--{name}: {colour};" for name, colour in colours.items())
+
+
+STYLE = Markup(
+    f":root {{ color-scheme: light dark; {_variables(LIGHT)} }}\n"
+    f"@media (prefers-color-scheme: dark) {{ :root {{ {_variables(DARK)} }} }}\n"
+    """* { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
 main { max-width: 1160px; margin: 0 auto; padding: 40px 24px 64px; }
@@ -67,4 +103,5 @@ pre i { display: inline-block; width: 2.6em; color: var(--soft); font-style: nor
   .keys td:first-child { color: var(--soft); width: 220px; }
 footer { margin-top: 48px; color: var(--soft); font-size: 13px; }
 @media print { .card, .tile { break-inside: avoid; } pre { max-height: none; } }
-""")
+"""
+)

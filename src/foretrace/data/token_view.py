@@ -6,8 +6,9 @@
 from dataclasses import dataclass
 
 from foretrace.data.printable import printable
+from foretrace.data.special import is_special
 from foretrace.data.tokenizer import Tokenizer
-from foretrace.trace import Token, Trace, to_segments
+from foretrace.trace import Trace, to_segments
 
 _REPLACEMENT = "\ufffd"
 
@@ -35,8 +36,8 @@ def pieces(tokenizer: Tokenizer, trace: Trace) -> list[Piece]:
 
 def _piece(tokenizer: Tokenizer, number: int) -> Piece:
     [segment] = tokenizer.decode([number])
-    if isinstance(segment, Token):
+    if is_special(segment):
         return Piece(number, segment.value, special=True)
-    if segment == _REPLACEMENT:
-        return Piece(number, f"\\x{number - len(Token):02x}")  # ids of bytes follow those of special tokens
+    if _REPLACEMENT in segment:
+        return Piece(number, "".join(f"\\x{byte:02x}" for byte in tokenizer.spelling(number)))
     return Piece(number, printable(segment))

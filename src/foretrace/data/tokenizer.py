@@ -1,212 +1,212 @@
-"""The small tokenizer: what a small model must copy, split and count stays apart.
+"""What a tokenizer is: segments to ids and back, one inverse of the other, and no text becomes a special token.
 
-A few megabytes of weights cannot memorise how a hundred thousand tokens are spelled. So digits are single
-tokens, every character inside a string literal is its own token (UTF-8 bytes beyond ASCII), and only code is
-merged: words that programs use often, operators with their spaces, calls such as `.append(`. A list in the
-source and the same list in a frame's locals get the same tokens, so that one can be copied from the other.
+There are two: `SmallTokenizer` (`small.py`) for models of a few million weights, and `BytePairTokenizer` (`bpe.py`),
+which reads the files of Hugging Face and of Meta and can be trained to any size.
 
-    tokenizer = Tokenizer.train(sources, vocab_size=1024)
+    tokenizer = Tokenizer.load(Path("runs/tiny"))             # a folder or a file, of either
+    tokenizer = Tokenizer.train(texts, 8192, kind="bpe")
     ids = tokenizer.encode(to_segments(trace))
     assert tokenizer.decode(ids) == to_segments(trace)
 
-How a text is split depends on the special token before it: locals after `<|call_sep|>` and `<|line_sep|>`, a
-value after `<|arg_sep|>`, code everywhere else. Decoding joins bytes, and is therefore always the inverse.
+A document is a sequence of segments (`trace.Segment`): a special token, or a text. Texts are encoded one by one, and
+always alike after the same special token. Frames of a trace repeat their texts; each is encoded once.
 """
 
+import hashlib
 import json
-import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import groupby
 from pathlib import Path
+from typing import Any, Literal
 
-from foretrace.data.pieces import CODE_PIECES
-from foretrace.errors import CheckpointError
-from foretrace.trace import Segment, Token
+from foretrace.data.special import Special, is_special
+from foretrace.errors import CheckpointError, ForetraceError, UsageError
+from foretrace.trace import Segment
 
-_NUM_BYTES = 256
-_STRING = (
-    r'"""[\s\S]*?"""|'
-    r"'''[\s\S]*?'''|"
-    r"'(?:[^'\\\n]|\\.)*'|"  # also inside JSON, where repr's own escapes stand doubled
-    r'\\"(?:[^"\\\n]|\\[^"])*\\"|'  # a double-quoted repr inside JSON
-    r'"(?:[^"\\\n]|\\.)*"'
-)
-_LOCAL = re.compile(
-    r'(?P<opening>\{"|", "|(?<=, "))(?P<name>(?:[^"\\]|\\.)*)'
-    r'(?:(?P<short>": "\.\.", "|": "\.\."\})|(?P<colon>": ")(?P<value>(?:[^"\\]|\\.)*))'
-)
-_LETTERS = re.compile(r"[A-Za-z]+")
+FILE = "tokenizer.json"
+RANKS = "tokenizer.model"
+"""Meta's file, in tiktoken's format."""
+KINDS = ("small", "bpe")
+_REMEMBERED = 4 << 20
+"""Characters of the texts whose ids are remembered, 64 more for each text; `_LONG` ones never come again."""
+_LONG = 1 << 16
 
 
-class Tokenizer:
-    """Text to ids and back. Ids: special tokens first, then the 256 bytes, then the pieces of code."""
+class Tokenizer(ABC):
+    """Segments to ids and back."""
 
-    def __init__(self, pieces: Sequence[str]) -> None:
-        """`pieces`: the multi-character pieces of code; single characters are bytes already."""
-        self.pieces = tuple(pieces)
-        self._specials = list(Token)
-        self._special_ids = {token: i for i, token in enumerate(self._specials)}
-        self._byte_base = len(self._specials)
-        base = self._byte_base + _NUM_BYTES
-        self._piece_ids = {piece: base + i for i, piece in enumerate(self.pieces)}
-        self._longest = max((len(p) for p in self.pieces if p.isalpha()), default=1)
-        self._code = re.compile(self._code_pattern())
-        self._bytes = [bytes([i]) for i in range(_NUM_BYTES)] + [p.encode() for p in self.pieces]
-        self._word_cache: dict[str, list[int]] = {}
+    def __init__(self, specials: Mapping[Special, int], spellings: Sequence[bytes]) -> None:
+        """`specials`: the ids of special tokens; `spellings`: the bytes of every id, in UTF-8 when joined."""
+        self._special_ids = dict(specials)
+        self._specials = {i: token for token, i in specials.items()}
+        self._spellings = spellings
+        self._known: dict[tuple[Special | None, str], list[int]] = {}
+        self._room = _REMEMBERED
 
     # -- making, saving, loading ---------------------------------------------------------------------
 
-    @classmethod
-    def train(cls, sources: Iterable[str], vocab_size: int) -> "Tokenizer":
-        """Fixed pieces of Python code, then the most frequent words of `sources` until `vocab_size`."""
-        room = vocab_size - len(Token) - _NUM_BYTES - len(CODE_PIECES)
-        counts: Counter[str] = Counter()
-        for source in sources:
-            counts.update(word for word in _LETTERS.findall(re.sub(_STRING, "", source)) if len(word) > 1)
-        taken = set(CODE_PIECES)
-        words = [word for word, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0])) if word not in taken]
-        return cls([*CODE_PIECES, *words[:room]])
-
-    def save(self, file: Path) -> None:
-        """Writes `tokenizer.json`."""
-        content = {"version": 1, "kind": "foretrace", "specials": [t.value for t in self._specials], "pieces": self.pieces}
-        file.write_text(json.dumps(content, indent=0, ensure_ascii=False) + "\n", encoding="utf-8")
-
-    @classmethod
-    def load(cls, file: Path) -> "Tokenizer":
-        """Reads `tokenizer.json`, given as the file or its folder.
+    @staticmethod
+    def train(texts: Iterable[str], vocab_size: int, kind: Literal["small", "bpe"] = "small") -> "Tokenizer":
+        """A tokenizer of `vocab_size` ids at most for texts like these.
 
         Raises:
-            CheckpointError: the file is missing or not a tokenizer of this kind.
+            UsageError: there is no such kind, it needs more ids than that, or what it needs is not installed.
 
         """
-        if file.is_dir():
-            file = file / "tokenizer.json"
+        if kind == "small":
+            from foretrace.data.small import SmallTokenizer
+
+            return SmallTokenizer.of(texts, vocab_size)
+        if kind == "bpe":
+            from foretrace.data.bpe import BytePairTokenizer
+
+            return BytePairTokenizer.of(texts, vocab_size)
+        raise UsageError(f"no tokenizer of kind {kind!r}; there are: {', '.join(KINDS)}")
+
+    @staticmethod
+    def load(path: Path) -> "Tokenizer":
+        """Reads `tokenizer.json` (ours, or Hugging Face's) or `tokenizer.model` (Meta's), or either from a folder.
+
+        Raises:
+            CheckpointError: the file is missing, or no tokenizer.
+            UsageError: what it needs is not installed.
+
+        """
+        file = _file_in(path) if path.is_dir() else path
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
-            pieces, specials = content["pieces"], content["specials"]
+            data = file.read_bytes()
         except OSError as error:
             raise CheckpointError(f"cannot read the tokenizer {file}: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise CheckpointError(f"{file} is not a foretrace tokenizer: {error}") from error
-        if specials != [t.value for t in Token] or not all(isinstance(p, str) for p in pieces):
-            raise CheckpointError(f"{file} was written for other special tokens; train or fetch the checkpoint again")
-        return cls(pieces)
+        try:
+            return _parse(data)
+        except ForetraceError:
+            raise
+        except (ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
+            raise CheckpointError(f"{file} is not a tokenizer: {error or type(error).__name__}") from error
+
+    @abstractmethod
+    def serialise(self) -> bytes:
+        """The content of its `tokenizer.json`."""
+
+    def save(self, file: Path) -> None:
+        """Writes `tokenizer.json`, under a temporary name first."""
+        temporary = file.with_name(f".{file.name}.{os.getpid()}")
+        temporary.write_bytes(self.serialise())
+        temporary.replace(file)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Two tokenizers with the same one give the same ids."""
+        return hashlib.sha256(self.serialise()).hexdigest()
 
     # -- properties ----------------------------------------------------------------------------------
 
     @property
     def vocab_size(self) -> int:
         """Number of ids."""
-        return self._byte_base + _NUM_BYTES + len(self.pieces)
+        return len(self._spellings)
 
-    def id_of(self, token: Token) -> int:
-        """The id of a special token."""
-        return self._special_ids[token]
+    @property
+    def specials(self) -> Mapping[Special, int]:
+        """The special tokens that it has, and their ids."""
+        return self._special_ids
+
+    def id_of(self, token: Special) -> int:
+        """The id of a special token.
+
+        Raises:
+            UsageError: it has none for it.
+
+        """
+        try:
+            return self._special_ids[token]
+        except KeyError:
+            raise UsageError(
+                f"this tokenizer has no token {token.value}; chats and traces need one that was trained with today's "
+                "special tokens, or CWM's own"
+            ) from None
+
+    def spelling(self, number: int) -> bytes:
+        """The bytes of one id; they may be part of a character."""
+        return self._spellings[number]
 
     # -- encoding and decoding -----------------------------------------------------------------------
 
-    def encode(self, segments: Iterable[Segment]) -> list[int]:
-        """Ids of `segments`. Special tokens are only those given as `Token`."""
-        ids: list[int] = []
-        before: Token | None = None
-        for segment in segments:
-            if isinstance(segment, Token):
-                ids.append(self._special_ids[segment])
-                before = segment
-            elif before in (Token.CALL_SEP, Token.LINE_SEP):
-                self._encode_locals(segment, ids)
-            else:
-                self._encode_code(segment, ids)
-        return ids
+    def encode_each(self, segments: Iterable[Segment]) -> Iterator[list[int]]:
+        """The ids of each segment in turn. They are shared: change none.
 
-    def decode(self, ids: Sequence[int]) -> list[Segment]:
+        Raises:
+            UsageError: there is a special token that it lacks.
+            FormatError: a text that it cannot write.
+
+        """
+        before: Special | None = None
+        for segment in segments:
+            if is_special(segment):
+                before = segment
+                yield [self.id_of(segment)]
+            else:
+                yield self._remembered(segment, before)
+
+    def encode(self, segments: Iterable[Segment]) -> list[int]:
+        """Ids of `segments`. Special tokens are only those given as members of their enumerations.
+
+        Raises:
+            UsageError: there is a special token that it lacks.
+            FormatError: a text that it cannot write.
+
+        """
+        return [i for ids in self.encode_each(segments) for i in ids]
+
+    def decode(self, ids: Iterable[int]) -> list[Segment]:
         """Segments of `ids`; bytes that are not UTF-8 become the replacement character."""
         segments: list[Segment] = []
-        text = b""
-        for i in ids:
-            if i >= self._byte_base:
-                text += self._bytes[i - self._byte_base]
-                continue
-            if text:
+        for special, group in groupby(ids, self._specials.get):
+            if special is None:
+                text = b"".join(self._spellings[i] for i in group)
                 segments.append(text.decode("utf-8", "replace"))
-                text = b""
-            segments.append(self._specials[i])
-        if text:
-            segments.append(text.decode("utf-8", "replace"))
+            else:
+                segments += [special for _ in group]
         return segments
 
-    def _code_pattern(self) -> str:
-        """Strings first, then the pieces from the longest down, then whole words, then single characters."""
-        alternatives = []
-        for piece in sorted(self.pieces, key=len, reverse=True):
-            left = "(?<![A-Za-z])" if piece[0].isalpha() else ""
-            right = "(?![A-Za-z])" if piece[-1].isalpha() else ""
-            alternatives.append(left + re.escape(piece) + right)
-        joined = "|".join(alternatives)
-        return rf"(?P<string>{_STRING})|(?P<comment>#[^\n]*)|(?P<piece>{joined})|(?P<word>[A-Za-z]+)|(?P<other>[\s\S])"
+    @abstractmethod
+    def _encode_text(self, text: str, before: Special | None) -> list[int]:
+        """Ids of a text; `before` is the special token before it."""
 
-    def _encode_code(self, text: str, ids: list[int]) -> None:
-        for match in self._code.finditer(text):
-            kind, found = match.lastgroup, match.group()
-            if kind == "piece":
-                ids.append(self._piece_ids[found])
-            elif kind == "word":
-                ids.extend(self._word(found))
-            elif kind == "comment" and found not in self._piece_ids:
-                self._encode_comment(found, ids)
-            else:
-                self._encode_characters(found, ids)
-
-    def _encode_comment(self, text: str, ids: list[int]) -> None:
-        """Prose: words where they are known, else characters; an apostrophe opens no string here."""
-        end = 0
-        for match in _LETTERS.finditer(text):
-            self._encode_characters(text[end : match.start()], ids)
-            ids.extend(self._word(match.group()))
-            end = match.end()
-        self._encode_characters(text[end:], ids)
-
-    def _encode_characters(self, text: str, ids: list[int]) -> None:
-        base = self._byte_base
-        ids.extend([base + b for b in text.encode("utf-8", "surrogatepass")])
-
-    def _encode_locals(self, text: str, ids: list[int]) -> None:
-        """The JSON object of locals: names and values as in code, what stands between them as one token."""
-        end = 0
-        while match := _LOCAL.match(text, end):
-            self._piece(match["opening"], ids)
-            self._encode_code(match["name"], ids)
-            self._piece(match["short"] or match["colon"], ids)
-            self._encode_code(match["value"] or "", ids)
-            end = match.end()
-        self._piece(text[end:], ids)
-
-    def _piece(self, text: str, ids: list[int]) -> None:
-        found = self._piece_ids.get(text)
-        if found is None:
-            self._encode_characters(text, ids)
-        else:
-            ids.append(found)
-
-    def _word(self, word: str) -> list[int]:
-        """A word as its longest known beginnings, one after the other."""
-        known = self._word_cache.get(word)
-        if known is None:
-            known = self._word_cache[word] = self._split_word(word)
-        return known
-
-    def _split_word(self, word: str) -> list[int]:
-        ids: list[int] = []
-        start = 0
-        while start < len(word):
-            for end in range(min(len(word), start + self._longest), start + 1, -1):
-                piece = self._piece_ids.get(word[start:end])
-                if piece is not None:
-                    ids.append(piece)
-                    start = end
-                    break
-            else:
-                ids.append(self._byte_base + ord(word[start]))
-                start += 1
+    def _remembered(self, text: str, before: Special | None) -> list[int]:
+        key = (before, text)
+        ids = self._known.get(key)
+        if ids is None:
+            ids = self._encode_text(text, before)
+            if len(text) > _LONG:
+                return ids
+            if self._room < len(text):
+                self._known, self._room = {}, _REMEMBERED
+            self._room -= len(text) + 64
+            self._known[key] = ids
         return ids
+
+
+def _file_in(folder: Path) -> Path:
+    """The tokenizer's file in a folder; the first that there could be, if there is none."""
+    return next((folder / name for name in (FILE, RANKS) if (folder / name).is_file()), folder / FILE)
+
+
+def _parse(data: bytes) -> Tokenizer:
+    """A tokenizer of a file's content; anything may be raised if it is none."""
+    if not data.lstrip().startswith(b"{"):
+        from foretrace.data.bpe import BytePairTokenizer
+        from foretrace.data.ranks import read_ranks
+
+        return BytePairTokenizer.of_ranks(read_ranks(data))
+    content: dict[str, Any] = json.loads(data)
+    if "model" in content:
+        from foretrace.data.bpe import BytePairTokenizer
+
+        return BytePairTokenizer(data.decode())
+    from foretrace.data.small import SmallTokenizer
+
+    return SmallTokenizer.of_file(content)
