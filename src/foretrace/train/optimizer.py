@@ -8,32 +8,33 @@ from collections.abc import Iterable
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from foretrace.errors import UsageError
+from foretrace.train.config import Optimizer
+from foretrace.train.muon import ShardedMuon
 
 
-def make_optimizers(
-    model: nn.Module, name: str, *, lr: float, weight_decay: float, betas: tuple[float, float]
-) -> list[torch.optim.Optimizer]:
+def make_optimizers(model: nn.Module, config: Optimizer, lr: float) -> list[torch.optim.Optimizer]:
     """One or two optimisers that together hold every parameter once.
 
     Raises:
-        UsageError: `name` is neither `adamw` nor `muon`.
+        UsageError: its name is neither `adamw` nor `muon`.
 
     """
-    if name not in ("adamw", "muon"):
-        raise UsageError(f"no optimizer called {name!r}; known: adamw, muon")
+    if config.name not in ("adamw", "muon"):
+        raise UsageError(f"no optimizer called {config.name!r}; known: adamw, muon")
     parameters = dict(model.named_parameters())
-    matrices = [n for n, p in parameters.items() if name == "muon" and p.dim() == 2 and ".layers." in n]
+    matrices = [n for n, p in parameters.items() if config.name == "muon" and p.dim() == 2 and ".layers." in n]
     rest = {n: p for n, p in parameters.items() if n not in set(matrices)}
     decayed = [p for p in rest.values() if p.dim() == 2]
     plain = [p for p in rest.values() if p.dim() != 2]
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
-    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=lr, betas=betas, fused=True)]
+    groups = [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}]
+    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=lr, betas=config.betas, fused=True)]
     if matrices:
         chosen = [parameters[n] for n in matrices]
-        muon = torch.optim.Muon(chosen, lr=lr, weight_decay=weight_decay, adjust_lr_fn="match_rms_adamw")
-        optimizers.append(muon)
+        kind = ShardedMuon if isinstance(chosen[0], DTensor) else torch.optim.Muon
+        optimizers.append(kind(chosen, lr=lr, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"))
     return optimizers
 
 

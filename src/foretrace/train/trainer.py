@@ -1,256 +1,291 @@
-"""The trainer: one loop for a laptop's CPU and a GPU, resumable to the bit.
+"""The trainer: one loop for a laptop's CPU, a GPU, or many under `torchrun`; resumable to the bit.
 
-    run = TrainConfig(data=Path("shards"), out=Path("runs/tiny"), steps=2000)
-    train(model_config, tokenizer, run)        # again with the same folder: goes on where it stopped
+    config = TrainConfig(mixture=..., out=Path("runs/tiny"), steps=2000)
+    model = Trainer(model_config, tokenizer, config).run()      # again with the same folder: goes on where it stopped
 
-The run folder holds `metrics.jsonl` (one object a line, the truth for every plot), `state/` (to resume) and `checkpoint/`
-(a loadable checkpoint folder, written whenever the state is).
+The run folder holds `metrics.jsonl` (one object a line, the truth for every plot), `state/` (to resume),
+`checkpoint/` (a loadable checkpoint folder, written whenever the state is) and `run.json` (what the run is).
 """
 
-import ctypes
-import json
-import platform
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from foretrace.data.loader import Batch, Loader, in_order
+from foretrace.data.batch import Batch, read_row
+from foretrace.data.loader import Loader
+from foretrace.data.prefetch import Prefetch
+from foretrace.data.shards import Shard, shard_files
 from foretrace.data.tokenizer import Tokenizer
-from foretrace.errors import UsageError
-from foretrace.model.checkpoint import load_checkpoint, save_checkpoint
+from foretrace.errors import CheckpointError, TrainingError
+from foretrace.model.attention import best_backend
 from foretrace.model.config import ModelConfig
-from foretrace.model.transformer import CausalLM, Documents
+from foretrace.model.info import train_flops
+from foretrace.model.transformer import CausalLM
+from foretrace.train.config import TrainConfig
+from foretrace.train.device import choose_device, choose_dtype, keep_freed_memory, precision
+from foretrace.train.evaluate import validate
+from foretrace.train.export import export
+from foretrace.train.hardware import describe
+from foretrace.train.interrupt import asked_to_stop
+from foretrace.train.jepa import JepaObjective, Views
+from foretrace.train.journal import Journal, Report, known_hardware
+from foretrace.train.meter import StepMeter
 from foretrace.train.optimizer import make_optimizers, set_learning_rate
-from foretrace.train.schedule import warmup_stable_decay
-from foretrace.train.state import load_state, save_state
+from foretrace.train.ranks import Ranks
+from foretrace.train.rows import Row
+from foretrace.train.samples import greedy, predict_samples
+from foretrace.train.sharding import begin_row, clip_grad_norm, materialise, shard
+from foretrace.train.state import STATE, load_progress, load_tensors, load_weights, save_state
 
-Report = Callable[[dict[str, Any]], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrainConfig:
-    """One training run."""
-
-    data: Path
-    """Folder of training shards."""
-    out: Path
-    """Folder of the run."""
-    validation: Path | None = None
-    """Folder of held-out shards."""
-    steps: int = 2000
-    tokens_per_batch: int = 8192
-    lr: float = 3e-3
-    warmup_steps: int = 100
-    decay_steps: int = 400
-    weight_decay: float = 0.1
-    betas: tuple[float, float] = (0.9, 0.95)
-    max_grad_norm: float = 1.0
-    optimizer: str = "muon"
-    seed: int = 0
-    device: str = "auto"
-    """`auto` takes a CUDA GPU if there is one."""
-    dtype: str = "auto"
-    """`auto` computes in bfloat16 where the hardware does, else in float32; master weights are float32."""
-    compile: bool = False
-    """Fuse the layers with torch.compile; pays after some minutes, needs a C++ compiler."""
-    log_every: int = 10
-    save_every: int = 200
-    validate_every: int = 200
-    init_from: Path | None = None
-    """A checkpoint folder whose weights to start from."""
+SAMPLE_TOKENS = 256
+"""Longest continuation of a held-out document."""
 
 
-def train(model_config: ModelConfig, tokenizer: Tokenizer, config: TrainConfig, report: Report | None = None) -> CausalLM:
-    """Trains until `config.steps`, resuming from `config.out` if it holds a state.
+class Trainer:
+    """A stage of training in progress: the objects that a step changes."""
 
-    Args:
-        report: is given every record that goes to `metrics.jsonl`, for live progress.
+    def __init__(
+        self, model_config: ModelConfig, tokenizer: Tokenizer, config: TrainConfig, report: Report | None = None
+    ) -> None:
+        """Builds the model, or takes up the run that `config.out` holds.
 
-    """
-    run = _Run(model_config, tokenizer, config, report)
-    while run.step < config.steps:
-        run.advance()
-    run.save()
-    return run.model
+        Args:
+            report: is given every record that goes to `metrics.jsonl`, for live progress.
 
-
-def choose_device(name: str) -> torch.device:
-    """The device called `name`; `auto` prefers CUDA.
-
-    Raises:
-        UsageError: there is no such device here.
-
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise UsageError("device=cuda, but torch finds no CUDA GPU here; use device=cpu or device=auto")
-    try:
-        return torch.device(name)
-    except RuntimeError as error:
-        raise UsageError(f"no device called {name!r}; use auto, cpu or cuda") from error
-
-
-def choose_dtype(name: str, device: torch.device) -> torch.dtype:
-    """The dtype to compute in; `auto` takes bfloat16 where it is fast.
-
-    Raises:
-        UsageError: the name is not auto, float32 or bfloat16.
-
-    """
-    if name not in ("auto", "float32", "bfloat16"):
-        raise UsageError(f"no dtype called {name!r}; use auto, float32 or bfloat16")
-    if name != "auto":
-        return torch.bfloat16 if name == "bfloat16" else torch.float32
-    capable = device.type == "cuda" or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.bfloat16 if capable else torch.float32
-
-
-def keep_freed_memory() -> None:
-    """Lets glibc keep what a step frees for the next one: giving hundreds of megabytes back and faulting them in again costs
-    a tenth of a step on CPU. Does nothing elsewhere.
-    """
-    trim_threshold, mmap_threshold = -1, -3  # names of mallopt(3)
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        libc.mallopt(mmap_threshold, 32 << 20)  # the most that glibc takes
-        libc.mallopt(trim_threshold, (1 << 31) - 1)
-
-
-class _Run:
-    """A run in progress: the objects that a step changes."""
-
-    def __init__(self, model_config: ModelConfig, tokenizer: Tokenizer, config: TrainConfig, report: Report | None) -> None:
-        torch.manual_seed(config.seed)
-        self.config, self.tokenizer, self.report = config, tokenizer, report
-        self.device = choose_device(config.device)
+        """
+        self.config, self.tokenizer = config, tokenizer
+        self.device = choose_device(config.hardware.device)
         if self.device.type == "cpu":
             keep_freed_memory()
-        self.dtype = choose_dtype(config.dtype, self.device)
-        self.model = CausalLM(model_config).to(self.device)
-        if config.init_from is not None:
-            weights = load_checkpoint(config.init_from).weights
-            self.model.load_state_dict({name: torch.from_numpy(w) for name, w in weights.items()})
-        self.optimizers = make_optimizers(
-            self.model, config.optimizer, lr=config.lr, weight_decay=config.weight_decay, betas=config.betas
-        )
-        self.loader = Loader(config.data, config.tokens_per_batch, config.seed)
+        self.dtype = choose_dtype(config.hardware.dtype, self.device)
+        self.ranks = Ranks.join(config.parallel, self.device)
+        self.model = self._build(model_config)
+        self.parameters = dict(self.model.named_parameters())
+        self.optimizers = make_optimizers(self.model, config.optimizer, config.schedule.lr)
+        self.jepa: JepaObjective | None = None
+        if config.jepa is not None:
+            size = model_config.hidden_size
+            self.jepa = JepaObjective(config.jepa, tokenizer, hidden_size=size, seed=config.seed, device=self.device)
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         config.out.mkdir(parents=True, exist_ok=True)
-        progress = load_state(config.out / "state", self.model, self.optimizers, self.device)
-        if progress is not None:
-            self.step, self.tokens, self.seconds = progress["step"], progress["tokens"], progress["seconds"]
-            self.loader.restore(progress["loader"])
-        self._cut_metrics()
-        if config.compile:
-            self.model.compile_layers()
-        self._describe(model_config)
+        loader = Loader(config.mixture, vocab_size=model_config.vocab_size, tokenizer=tokenizer.fingerprint)
+        self._start(loader)
+        self.batches = Prefetch(loader, self.ranks.data.rank, self.ranks.data.size)
+        peaks: dict[str, float | None] = {}
+        self.journal: Journal | None = None
+        if self.ranks.first:
+            description = self._describe()
+            peaks = {name: description["hardware"][name] for name in ("measured_peak", "datasheet_peak")}
+            self.journal = Journal(config.out, config.sinks, description, self.step, report)
+            if self.step:
+                self._write({"event": "resumed"})
+        names = [source.name for source in config.mixture.sources]
+        self.meter = StepMeter(names, self.device, **peaks, group=self.ranks.readers, devices=self.ranks.size)
+        if config.hardware.compile:
+            self.model.compile_layers(dynamic=not config.mixture.pad_rows)
+
+    def run(self) -> CausalLM:
+        """Trains to the end of the stage, or until the process is asked to stop.
+
+        Raises:
+            TrainingError: the loss is no number, the disk is full, the data ran out, or the process was asked to stop.
+                What was finished is saved, and the same run goes on from it.
+
+        """
+        try:
+            with self.ranks.watching(), asked_to_stop() as asked:
+                while self.step < self.config.steps:
+                    self.advance()
+                    if self.ranks.gather(len(asked)).any():
+                        self.save()
+                        by = asked[0] if asked else "a signal to another process"
+                        raise TrainingError(f"stopped by {by} after step {self.step}; run the same command to go on")
+                self.save()
+        finally:
+            self.batches.close()
+            if self.journal:
+                self.journal.close()
+        return self.model
 
     def advance(self) -> None:
         """One optimiser step, and what is due after it."""
         started = time.perf_counter()
-        factor = warmup_stable_decay(
-            self.step,
-            steps=self.config.steps,
-            warmup_steps=self.config.warmup_steps,
-            decay_steps=self.config.decay_steps,
-        )
-        set_learning_rate(self.optimizers, self.config.lr * factor)
-        batch = next(self.loader)
-        loss = self._loss(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.max_grad_norm)
-        for optimizer in self.optimizers:
-            optimizer.step()
-            optimizer.zero_grad()
+        place = self.batches.state()
+        lr = self.config.schedule.rate(self.step, self.config.steps)
+        with self.meter.step():
+            rows = self._next_rows()
+            loss = self._accumulate(rows)
+            norm = clip_grad_norm(self.parameters.values(), self.config.optimizer.max_grad_norm)
+            if not bool(torch.isfinite(norm)):
+                self._give_up(place, float(self.ranks.gather(float(loss))[:, :, 0].sum()), float(norm))
+            set_learning_rate(self.optimizers, lr)
+            for optimizer in self.optimizers:
+                optimizer.step()
+                optimizer.zero_grad()
+            self.meter.note(grad_norm=norm, lr=lr)
         self.step += 1
-        self.tokens += len(batch.tokens)
-        loss_value = float(loss.detach())  # waits for the device
-        taken = time.perf_counter() - started
-        self.seconds += taken
-        if self.step % self.config.log_every == 0:
-            rate = len(batch.tokens) / taken
-            self._log(loss=loss_value, grad_norm=float(norm), lr=self.config.lr * factor, tokens_per_second=rate)
-        if self.config.validation and self.step % self.config.validate_every == 0:
-            self._log(**self.validate(self.config.validation))
-        if self.step % self.config.save_every == 0:
-            self.save()
-
-    @torch.no_grad()
-    def validate(self, folder: Path) -> dict[str, float]:
-        """Loss, token accuracy, and the share of traces with every token right given the true ones before.
-
-        The last is exactly the share of whole traces that greedy decoding gets right.
-        """
-        self.model.eval()
-        loss = right = total = exact = documents = 0.0
-        for batch in in_order(folder, self.config.tokens_per_batch):
-            logits, targets, owner = self._predictions(batch)
-            loss += float(F.cross_entropy(logits, targets, reduction="sum"))
-            hits = logits.argmax(-1) == targets
-            misses = torch.zeros(len(batch.lengths), device=self.device).index_add_(0, owner, (~hits).float())
-            right, total = right + float(hits.sum()), total + len(targets)
-            exact, documents = exact + float((misses == 0).sum()), documents + len(batch.lengths)
-        self.model.train()
-        return {"val_loss": loss / total, "val_token_accuracy": right / total, "val_exact_trace": exact / documents}
+        self.seconds += time.perf_counter() - started
+        self._after_step()
 
     def save(self) -> None:
         """Writes the state and a checkpoint folder."""
-        progress = {"step": self.step, "tokens": self.tokens, "seconds": self.seconds, "loader": self.loader.state()}
-        save_state(self.config.out / "state", self.model, self.optimizers, progress)
-        weights = {name: t.detach().float().cpu().numpy() for name, t in self.model.state_dict().items()}
-        save_checkpoint(self.config.out / "checkpoint", self.model.config, weights, self.tokenizer)
+        self._save_state(self.batches.state())
+        export(self.config.out / "checkpoint", self.model.config, self.parameters, self.tokenizer, self.ranks)
 
-    def _predictions(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits (M, vocab) float32, targets (M,) and document index (M,) of the M predicted tokens."""
-        tokens = torch.from_numpy(batch.tokens).to(self.device)
-        where = torch.from_numpy(batch.predicted.nonzero()[0]).to(self.device)
-        documents = Documents.of(batch.lengths, self.device)
-        owners = torch.repeat_interleave(torch.arange(len(batch.lengths)), torch.tensor(batch.lengths)).to(self.device)
-        with self._precision():
-            logits = self.model.logits(self.model.hidden(tokens, documents)[where - 1])
-        return logits.float(), tokens[where], owners[where]
+    # -- Starting ---------------------------------------------------------------------------------------
 
-    def _loss(self, batch: Batch) -> Tensor:
-        """Mean cross-entropy over the predicted tokens, in nats."""
-        logits, targets, _ = self._predictions(batch)
-        return F.cross_entropy(logits, targets)
+    def _build(self, config: ModelConfig) -> CausalLM:
+        hardware = self.config.hardware
+        attention = best_backend(self.device, self.dtype) if hardware.attention == "auto" else hardware.attention
+        with torch.device("meta"):
+            model = CausalLM(config, attention)
+        model.recompute = hardware.recompute
+        shard(model, self.ranks, dtype=self.dtype, reshard=self.config.parallel.reshard)
+        materialise(model, self.device, self.config.seed)
+        return model
 
-    def _precision(self) -> AbstractContextManager[Any]:
-        if self.dtype is torch.float32:
-            return nullcontext()
-        return torch.autocast(self.device.type, self.dtype)
+    def _start(self, loader: Loader) -> None:
+        """Goes on from the run's own state, or begins from what `init_from` names."""
+        progress = load_progress(self.config.out / "state", self.ranks)
+        if progress is not None:
+            self._check_identity(progress["identity"])
+            loader.restore(progress["loader"])
+            load_tensors(self.config.out / "state", self.parameters, self.optimizers, self.ranks)
+            self.step, self.tokens, self.seconds = progress["step"], progress["tokens"], progress["seconds"]
+        elif self.config.init_from is not None:
+            self._begin_from()
 
-    def _log(self, **values: float) -> None:
-        record = {"step": self.step, "tokens": self.tokens, "seconds": round(self.seconds, 1), **values}
-        with (self.config.out / "metrics.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
-        if self.report:
-            self.report(record)
+    def _begin_from(self) -> None:
+        """From a checkpoint's weights; from another run's state also with its moments, as CWM's mid-training."""
+        folder = self.config.init_from
+        assert folder is not None
+        if (folder / STATE).exists():
+            load_tensors(folder, self.parameters, self.optimizers, self.ranks)
+        else:
+            load_weights(folder, self.parameters, self.ranks)
 
-    def _cut_metrics(self) -> None:
-        """Removes records written after the state that this run resumes from: they will be written again."""
-        file = self.config.out / "metrics.jsonl"
-        if file.exists():
-            lines = file.read_text(encoding="utf-8").splitlines()
-            kept = [line for line in lines if line.endswith("}") and json.loads(line)["step"] <= self.step]
-            file.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+    def _identity(self) -> dict[str, Any]:
+        """What must not change between two parts of a run."""
+        own = {"stage": self.config.stage, "optimizer": self.config.optimizer.name}
+        return own | {f"model.{name}": value for name, value in self.model.config.to_dict().items()}
 
-    def _describe(self, model_config: ModelConfig) -> None:
-        """Notes in `run.json` what this run is."""
-        description = {
-            "model": model_config.to_dict(),
-            "train": {k: str(v) if isinstance(v, Path) else v for k, v in asdict(self.config).items()},
+    def _check_identity(self, found: dict[str, Any]) -> None:
+        here = self._identity()
+        different = [key for key in here if found.get(key) != here[key]]
+        if different:
+            told = "; ".join(f"{key} was {found.get(key)!r} and is {here[key]!r}" for key in different[:3])
+            what = f"{self.config.out} holds the state of another run: {told}"
+            raise CheckpointError(f"{what}; give this run a folder of its own, or delete that one")
+
+    def _describe(self) -> dict[str, Any]:
+        config = self.model.config
+        shapes = [(self.config.mixture.tokens_per_row, config.hidden_size, config.intermediate_size)]
+        return {
+            "model": config.to_dict(),
+            "train": asdict(self.config),
             "parameters": self.model.num_parameters(),
-            "device": str(self.device),
-            "dtype": str(self.dtype),
-            "torch": torch.__version__,
+            "processes": self.ranks.size,
+            "hardware": describe(self.device, self.dtype, shapes, known_hardware(self.config.out)),
         }
-        (self.config.out / "run.json").write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+
+    # -- A step -----------------------------------------------------------------------------------------
+
+    def _next_rows(self) -> list[Batch]:
+        try:
+            with self.meter.waiting():
+                return next(self.batches)
+        except StopIteration:
+            self.save()
+            message = f"the data ended after step {self.step} of {self.config.steps}"
+            raise TrainingError(f"{message}; allow more epochs, add data, or set steps={self.step}") from None
+
+    def _accumulate(self, rows: list[Batch]) -> Tensor:
+        """Adds the gradients of the mean loss over all rows; returns that loss, in nats."""
+        loss = torch.zeros((), device=self.device)
+        viewed = [self.jepa.attach(batch, self.step) if self.jepa else Views(batch) for batch in rows]
+        total, pairs = self._totals(rows, viewed)
+        for number, (batch, views) in enumerate(zip(rows, viewed, strict=True), 1):
+            begin_row(self.model, last=number == len(rows), reshard=self.config.parallel.reshard)
+            row = Row.of(views.batch, self.device, self._horizon(batch), self.ranks.context)
+            with precision(self.device, self.dtype):
+                predicted, hidden = self.model.predict(row.tokens, row.documents, row.where, row.targets, row.weights)
+            share = predicted.loss / total
+            if self.jepa:
+                share = share + self.jepa.loss(hidden, views, pairs)
+            share.backward()  # type: ignore[no-untyped-call]
+            loss += predicted.loss.detach()
+            self.meter.losses.add(predicted.nll, row.weights, row.kinds, row.sources[row.owners], predicted.hits)
+            flops = train_flops(self.model.config, views.batch.document_lengths)
+            sharing = self.ranks.context.size  # ranks count this row
+            self.meter.count(tokens=sum(batch.document_lengths) / sharing, flops=flops / sharing)
+        return loss / total
+
+    def _totals(self, rows: list[Batch], viewed: list[Views]) -> tuple[float, int]:
+        """Weights of predictions, and pairs of views, of all ranks' rows. A rank with fewer rows gets rows of
+        padding."""
+        weights, tokens = sum(float(row.weights.sum()) for row in rows), sum(sum(row.document_lengths) for row in rows)
+        everyone = self.ranks.gather(len(rows), weights, sum(map(len, viewed)), tokens)[:, 0, 0]
+        missing = int(everyone[:, 0].max()) - len(rows)
+        padding = read_row([], [], self.config.mixture.tokens_per_row if self.config.mixture.pad_rows else 1)
+        rows.extend([padding] * missing)
+        viewed.extend([Views(padding)] * missing)
+        weights, pairs, tokens = everyone[:, 1:].sum(0).tolist()
+        self.tokens += int(tokens)
+        return weights, int(pairs)
+
+    def _horizon(self, batch: Batch) -> int | None:
+        """What the row's bucket of lengths allows its global layers to see; None: all."""
+        if not self.config.horizons:
+            return None
+        longest, buckets = max(batch.document_lengths), self.config.mixture.buckets
+        number = next(i for i, bucket in enumerate(buckets) if longest <= bucket.high)
+        return self.config.horizons[number] or None
+
+    def _give_up(self, place: dict[str, Any], loss: float, norm: float) -> None:
+        """Ends the run before its weights are spoilt."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        self._save_state(place)
+        raise TrainingError(
+            f"step {self.step + 1}: the loss is {loss}, the norm of its gradient {norm}; weights and place are saved as "
+            "they were before this step. Go on with a lower rate (schedule.lr), or from an earlier checkpoint (init_from)"
+        )
+
+    def _after_step(self) -> None:
+        config = self.config
+        if self.step % config.log_every == 0 or self.step == config.steps:
+            self._write(self.meter.read() | (self.jepa.read(self.ranks.readers) if self.jepa else {}))
+        if config.validation and (self.step % config.validate_every == 0 or self.step == config.steps):
+            measured = validate(self.model, config.validation, config.mixture.tokens_per_row, self.dtype, self.ranks)
+            self._write(measured | self._sample(config.validation))
+        if self.step % config.save_every == 0:
+            self.save()
+
+    def _sample(self, folder: Path) -> dict[str, float]:
+        """Lets the model continue some held-out documents on its own, where one process holds all of it."""
+        if not self.config.samples or self.journal is None or self.ranks.size > 1:
+            return {}
+        shard = Shard(shard_files(folder)[0])
+        documents = [shard.document(at) for at in range(min(self.config.samples, len(shard)))]
+        self.model.eval()
+        with precision(self.device, self.dtype):
+            records, shares = predict_samples(greedy(self.model), self.tokenizer, documents, SAMPLE_TOKENS)
+        self.model.train()
+        self.journal.sample([self._where() | record for record in records])
+        return shares
+
+    def _where(self) -> dict[str, Any]:
+        return {"step": self.step, "tokens": self.tokens, "seconds": round(self.seconds, 1), "stage": self.config.stage}
+
+    def _write(self, record: dict[str, Any]) -> None:
+        if self.journal:
+            self.journal.write(self._where() | record)
+
+    def _save_state(self, place: dict[str, Any]) -> None:
+        counts = {"step": self.step, "tokens": self.tokens, "seconds": self.seconds}
+        progress = {**counts, "loader": place, "identity": self._identity()}
+        save_state(self.config.out / "state", self.parameters, self.optimizers, progress, self.ranks)
