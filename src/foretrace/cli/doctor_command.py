@@ -139,7 +139,7 @@ def _prediction() -> str:
 def _torch() -> str:
     import torch
 
-    from foretrace.train.trainer import choose_device, choose_dtype
+    from foretrace.train.device import choose_device, choose_dtype
 
     device = choose_device("auto")
     return f"{torch.__version__}; would train on {device} in {choose_dtype('auto', device)}"

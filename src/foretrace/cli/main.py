@@ -19,6 +19,7 @@ COMMANDS = {
     "data": "make datasets of traces, and look at them",
     "eval": "score a model: cruxeval, traces",
     "train": "train a model from a recipe",
+    "model": "what a model costs; convert folders of models",
     "doctor": "check this installation",
 }
 

@@ -1,30 +1,85 @@
-"""`foretrace train`."""
+"""`foretrace train`: a command for each recipe, and one that draws what a run did."""
 
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from foretrace.cli import options
 
+RECIPES = {
+    "tiny": "6.4 M parameters: two hours on two CPU cores",
+    "small": "30 M parameters: half an hour on one GPU",
+    "cwm_32b": "CWM's own 32 B, for a cluster",
+}
+TOOLS = {"plot": ("foretrace.cli.train_plot", "draw the curves of one run or several")}
 
-@click.command(
-    "train",
-    epilog="""\b
+EXAMPLES = """\b
 Examples:
   foretrace train tiny
-  foretrace train tiny --work runs/mine train.steps=500 train.lr=0.002
-  foretrace train tiny forbidden=cruxeval.jsonl model.hidden_size=384
-""",
-)
-@click.argument("recipe", default="tiny")
-@click.argument("overrides", nargs=-1, metavar="[FIELD=VALUE]...")
-@click.option("--work", type=click.Path(path_type=Path), help="Folder of the run.  [default: runs/RECIPE]")
-@options.as_json
-def command(recipe: str, overrides: tuple[str, ...], work: Path | None, as_json: bool) -> None:
-    """Build the data that is missing and train; the same command goes on after a stop.
+  foretrace train tiny --work runs/mine midtrain.steps=500 midtrain.schedule.lr=0.002
+  foretrace train tiny --until pretrain
+  foretrace train plot runs/mine/midtrain -o curves.html
+  torchrun --nproc-per-node 8 -m foretrace train small --work runs/small
+"""
 
-    Fields are those of the recipe's dataclasses: model.*, data.*, train.*.
+_RECIPE_EXAMPLES = """\b
+Examples:
+  foretrace train {name}
+  foretrace train {name} --until midtrain --work runs/mine
+  foretrace train {name} midtrain.steps=500 midtrain.mixture.sources.traces.weight=0.5
+  foretrace train {name} benchmarks="('cruxeval.jsonl',)" sft=none
+"""
+
+
+class TrainGroup(click.Group):
+    """Lists recipes and tools from tables and imports what it runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Recipes first."""
+        return [*RECIPES, *TOOLS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of a recipe, or a tool's."""
+        if cmd_name in TOOLS:
+            tool: click.Command = import_module(TOOLS[cmd_name][0]).command
+            return tool
+        return _recipe_command(cmd_name) if cmd_name in RECIPES else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The tables, without importing anything."""
+        with formatter.section("Recipes"):
+            formatter.write_dl(list(RECIPES.items()))
+        with formatter.section("Tools"):
+            formatter.write_dl([(name, meaning) for name, (_, meaning) in TOOLS.items()])
+
+
+@click.group("train", cls=TrainGroup, epilog=EXAMPLES)
+def command() -> None:
+    """Train a model from a recipe: pre-training, mid-training, SFT.
+
+    A recipe makes the data that is missing and trains stage after stage; the same command goes on after a stop.
     """
+
+
+def _recipe_command(name: str) -> click.Command:
+    @click.command(name, epilog=_RECIPE_EXAMPLES.format(name=name), help=_help(name))
+    @click.argument("overrides", nargs=-1, metavar="[FIELD=VALUE]...")
+    @click.option("--work", type=click.Path(path_type=Path), help=f"Folder of the run.  [default: runs/{name}]")
+    @click.option("--until", metavar="STAGE", help="The last stage to train: pretrain, midtrain or sft.")
+    @options.as_json
+    def run_recipe(overrides: tuple[str, ...], work: Path | None, until: str | None, as_json: bool) -> None:
+        _run(name, overrides, work or Path("runs") / name, until, as_json)
+
+    return run_recipe
+
+
+def _help(name: str) -> str:
+    fields = "Fields are those of the recipe's dataclasses: model.*, data.NAME.*, and pretrain.*, midtrain.*, sft.*"
+    return f"{RECIPES[name][0].upper()}{RECIPES[name][1:]}.\n\n{fields}: docs/training.md."
+
+
+def _run(name: str, overrides: tuple[str, ...], work: Path, until: str | None, as_json: bool) -> None:
     try:
         import torch  # noqa: F401
     except ImportError as error:
@@ -34,11 +89,12 @@ def command(recipe: str, overrides: tuple[str, ...], work: Path | None, as_json:
     from foretrace.cli.progress import TrainingBar
     from foretrace.recipes import load_recipe, run
 
-    chosen = load_recipe(recipe, work or Path("runs") / recipe, overrides)
-
+    recipe = load_recipe(name, work, overrides)
+    if until:
+        recipe = recipe.until(until)
     if as_json:
-        folder = run(chosen, lambda record: options.write_json({"v": 1, **record}))
+        folder = run(recipe, lambda record: options.write_json({"v": 1, **record}))
     else:
-        with TrainingBar(chosen.train.steps) as bar:
-            folder = run(chosen, bar.report)
+        with TrainingBar() as bar:
+            folder = run(recipe, bar.report)
     click.echo(f"checkpoint: {folder}", err=True)

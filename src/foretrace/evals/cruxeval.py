@@ -13,7 +13,7 @@ from pathlib import Path
 from foretrace.engine import bind_call
 from foretrace.errors import UsageError
 from foretrace.evals.fidelity import Case
-from foretrace.record import record_source
+from foretrace.record import record_source, recording_sandbox
 
 OFFICIAL_SHA256 = "8368b81047dc5014e4caf5a2f97604eff7644e0ecd7415e3ceeb184bbc2e0c96"
 ROWS = 800
@@ -41,10 +41,11 @@ def load_cruxeval(file: Path, limit: int | None = None, progress: Callable[[int,
     """Rows with their real traces, each recorded in a limited child process, as the call that is predicted."""
     rows = read_cruxeval(file)[:limit]
     cases = []
-    for row in rows:
-        call = bind_call(row["code"], "f", row["input"])
-        real = record_source(call.source, call.entry, call.arguments)
-        cases.append(Case(row["id"], row["code"], "f", row["input"], real, row["output"]))
-        if progress:
-            progress(len(cases), len(rows))
+    with recording_sandbox() as box:
+        for row in rows:
+            call = bind_call(row["code"], "f", row["input"])
+            real = record_source(call.source, call.entry, call.arguments, sandbox=box)
+            cases.append(Case(row["id"], row["code"], "f", row["input"], real, row["output"]))
+            if progress:
+                progress(len(cases), len(rows))
     return cases

@@ -1,21 +1,18 @@
 """Runs a recipe from nothing to a checkpoint folder, doing only what is not done yet."""
 
-import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from foretrace.corpus import programs
-from foretrace.data.build import build
-from foretrace.data.tokenizer import Tokenizer
 from foretrace.errors import UsageError
+from foretrace.recipes.cwm_32b import cwm_32b
 from foretrace.recipes.overrides import override
-from foretrace.recipes.tiny import Recipe, tiny
+from foretrace.recipes.prepare import make_tokenizer, prepare
+from foretrace.recipes.recipe import Recipe
+from foretrace.recipes.small import small
+from foretrace.recipes.tiny import tiny
 
-RECIPES = {"tiny": tiny}
-_TOKENIZER_PROGRAMS = 20_000
+RECIPES: dict[str, Callable[[Path], Recipe]] = {"tiny": tiny, "small": small, "cwm_32b": cwm_32b}
 
 
 def load_recipe(name: str, work: Path, settings: Iterable[str] = ()) -> Recipe:
@@ -31,41 +28,22 @@ def load_recipe(name: str, work: Path, settings: Iterable[str] = ()) -> Recipe:
 
 
 def run(recipe: Recipe, report: Callable[[dict[str, Any]], None]) -> Path:
-    """Makes tokenizer, shards and model; returns the checkpoint folder."""
-    from foretrace.train.trainer import train  # torch only when training begins
+    """Makes what is missing and trains the stages one after the other; returns the last one's checkpoint folder.
 
-    tokenizer = _tokenizer(recipe)
-    forbidden = read_forbidden(recipe.forbidden)
-    for config in (recipe.validation, recipe.data):
-        config = replace(config, forbidden=forbidden)
-        fates = build(config, tokenizer, lambda done, wanted: report({"shards": done, "of": wanted}))
-        report({"data": str(config.out), **fates})
-    train(recipe.model, tokenizer, recipe.train, report)
-    return recipe.train.out / "checkpoint"
-
-
-def read_forbidden(file: Path | None) -> tuple[str, ...]:
-    """Sources that no training program may resemble: the field `code` of JSON Lines.
+    Args:
+        report: is given a record of all that is done.
 
     Raises:
-        UsageError: the file is missing or has another form.
+        UsageError: it has no stage, or data is missing that is not its to make.
 
     """
-    if file is None:
-        return ()
-    try:
-        return tuple(json.loads(line)["code"] for line in file.read_text(encoding="utf-8").splitlines())
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UsageError(
-            f"cannot read forbidden programs from {file}: {error}; wanted JSON Lines with a field code"
-        ) from error
+    from foretrace.train.trainer import Trainer  # torch only when training begins
 
-
-def _tokenizer(recipe: Recipe) -> Tokenizer:
-    """The run's tokenizer, trained once on the sources of synthesised programs."""
-    folder = recipe.data.out.parent
-    if not (folder / "tokenizer.json").exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        sources = (program.source for program in islice(programs(), _TOKENIZER_PROGRAMS))
-        Tokenizer.train(sources, recipe.model.vocab_size).save(folder / "tokenizer.json")
-    return Tokenizer.load(folder)
+    if not recipe.stages:
+        raise UsageError("the recipe has no stage left to train; set one of pretrain, midtrain and sft")
+    tokenizer = make_tokenizer(recipe)
+    prepare(recipe, tokenizer, report)
+    for stage in recipe.stages:
+        report({"stage": stage.stage, "steps": stage.steps})
+        Trainer(recipe.model_of(stage), tokenizer, stage, report).run()
+    return recipe.stages[-1].out / "checkpoint"

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from foretrace.record.child import argument_text, read_target, record, record_source
+    from foretrace.record.child import argument_text, read_target, record, record_source, recording_sandbox
     from foretrace.record.program import record_program
     from foretrace.record.recorder import Recorder
     from foretrace.record.scope import Scope
@@ -27,10 +27,11 @@ __all__ = [
     "record",
     "record_program",
     "record_source",
+    "recording_sandbox",
 ]
 
 _HOMES = {
-    **dict.fromkeys(("argument_text", "read_target", "record", "record_source"), "child"),
+    **dict.fromkeys(("argument_text", "read_target", "record", "record_source", "recording_sandbox"), "child"),
     "record_program": "program",
     "Recorder": "recorder",
     "Scope": "scope",

@@ -8,6 +8,7 @@ they say is treated as hostile: the program can reach them.
 
 import math
 import signal
+from contextlib import nullcontext
 from dataclasses import asdict, replace
 from importlib.util import decode_source
 from json import JSONDecodeError, dumps, loads
@@ -31,7 +32,7 @@ def record_source(
     *,
     path: str = "<string>",
     limits: Limits | None = None,
-    sandbox: str = "process",
+    sandbox: str | Sandbox = "process",
 ) -> Trace:
     """Runs `entry(arguments)` in a sandbox and records it.
 
@@ -39,7 +40,7 @@ def record_source(
 
     Args:
         arguments: text of the argument list, such as `"'abc', k=[1]"`.
-        sandbox: its backend.
+        sandbox: its backend; or one that stands already, such as `recording_sandbox()`, for many programs.
 
     Raises:
         UsageError: the source or the arguments do not parse, the function is missing, or the arguments do not bind.
@@ -49,10 +50,15 @@ def record_source(
     """
     limits = limits or Limits()
     job = {"source": source, "entry": entry, "arguments": arguments, "limits": asdict(limits)}
-    with Sandbox(sandbox, preload=["foretrace.record.runner"]) as box:
+    with nullcontext(sandbox) if isinstance(sandbox, Sandbox) else recording_sandbox(sandbox) as box:
         result = box.run("foretrace.record.runner:run", dumps(job).encode(), _limits(limits))
     header = Header(source=source, entry=entry, path=path, limits=limits)
     return _interpret(merge(result.output, result.tail), _ending(result), header)
+
+
+def recording_sandbox(backend: str = "process") -> Sandbox:
+    """A sandbox that has loaded the recorder: the second program in it starts in a few milliseconds."""
+    return Sandbox(backend, preload=["foretrace.record.runner"])
 
 
 def record(target: str, /, *args: Any, arguments: str | None = None, limits: Limits | None = None, **kwargs: Any) -> Trace:
