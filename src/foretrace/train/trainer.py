@@ -225,8 +225,7 @@ class Trainer:
         return loss / total
 
     def _totals(self, rows: list[Batch], viewed: list[Views]) -> tuple[float, int]:
-        """Weights of predictions, and pairs of views, of all ranks' rows. A rank with fewer rows gets rows of
-        padding."""
+        """Weights of predictions, and pairs of views, of all ranks' rows; a rank with fewer rows gets some of padding."""
         weights, tokens = sum(float(row.weights.sum()) for row in rows), sum(sum(row.document_lengths) for row in rows)
         everyone = self.ranks.gather(len(rows), weights, sum(map(len, viewed)), tokens)[:, 0, 0]
         missing = int(everyone[:, 0].max()) - len(rows)
