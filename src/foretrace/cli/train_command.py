@@ -1,5 +1,6 @@
 """`foretrace train`: a command for each recipe, and one that draws what a run did."""
 
+import os
 from importlib import import_module
 from pathlib import Path
 
@@ -92,6 +93,9 @@ def _run(name: str, overrides: tuple[str, ...], work: Path, until: str | None, a
     recipe = load_recipe(name, work, overrides)
     if until:
         recipe = recipe.until(until)
+    if os.environ.get("RANK", "0") != "0":  # one of several processes, of which the first tells
+        run(recipe, lambda record: None)
+        return
     if as_json:
         folder = run(recipe, lambda record: options.write_json({"v": 1, **record}))
     else:

@@ -30,6 +30,8 @@ def load_recipe(name: str, work: Path, settings: Iterable[str] = ()) -> Recipe:
 def run(recipe: Recipe, report: Callable[[dict[str, Any]], None]) -> Path:
     """Makes what is missing and trains the stages one after the other; returns the last one's checkpoint folder.
 
+    Of several processes that `torchrun` has started the first makes and reports, and all train.
+
     Args:
         report: is given a record of all that is done.
 
@@ -37,13 +39,19 @@ def run(recipe: Recipe, report: Callable[[dict[str, Any]], None]) -> Path:
         UsageError: it has no stage, or data is missing that is not its to make.
 
     """
-    from foretrace.train.trainer import Trainer  # torch only when training begins
+    from foretrace.train.device import choose_device  # torch only when training begins
+    from foretrace.train.ranks import Ranks
+    from foretrace.train.trainer import Trainer
 
     if not recipe.stages:
         raise UsageError("the recipe has no stage left to train; set one of pretrain, midtrain and sft")
+    ranks = Ranks.join(recipe.stages[0].parallel, choose_device(recipe.stages[0].hardware.device))
+    with ranks.together():
+        if ranks.first:
+            prepare(recipe, make_tokenizer(recipe), report)
     tokenizer = make_tokenizer(recipe)
-    prepare(recipe, tokenizer, report)
     for stage in recipe.stages:
-        report({"stage": stage.stage, "steps": stage.steps})
+        if ranks.first:
+            report({"stage": stage.stage, "steps": stage.steps})
         Trainer(recipe.model_of(stage), tokenizer, stage, report).run()
     return recipe.stages[-1].out / "checkpoint"

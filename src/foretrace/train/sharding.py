@@ -57,12 +57,14 @@ def shard(model: CausalLM, ranks: Ranks, *, dtype: torch.dtype, reshard: bool) -
     policy = MixedPrecisionPolicy(
         param_dtype=None if dtype is torch.float32 else dtype, reduce_dtype=torch.float32, cast_forward_inputs=False
     )
-    mesh = ranks.weights["shards"]
-    for module in (*model.model.layers, model):
+    mesh, embedding = ranks.weights["shards"], model.model.embed_tokens
+    alone = () if model.config.tie_word_embeddings else (embedding,)  # tied it is the head, which the root gathers
+    for module in (*alone, *model.model.layers, model):
         keep = module is model or not reshard  # the head is needed again as soon as the backward pass begins
-        fully_shard(module, mesh=mesh, mp_policy=policy, reshard_after_forward=not keep)
-        module.set_force_sum_reduction_for_comms(True)
-        module.set_gradient_divide_factor(1.0)  # losses are divided by the whole batch's weights already
+        unit = fully_shard(module, mesh=mesh, mp_policy=policy, reshard_after_forward=not keep)
+        unit.set_force_sum_reduction_for_comms(True)
+        unit.set_gradient_divide_factor(1.0)  # losses are divided by the whole batch's weights already
+        unit.set_unshard_in_backward(module is not embedding)  # whose gradient does not depend on it
     register_fsdp_forward_method(model, "predict")
 
 
@@ -94,6 +96,8 @@ def _share_matrices(model: CausalLM, mesh: DeviceMesh) -> None:
         "lm_head": ColwiseParallel(output_layouts=whole),
     }
     parallelize_module(model, mesh, ends)
+    # its output is on its way still: torch.compile takes it, but forgets its gradient (torch 2.13); a copy has arrived
+    model.model.embed_tokens.register_forward_hook(lambda _module, _inputs, output: output.clone())
     if model.config.tie_word_embeddings:
         model.lm_head.weight = model.model.embed_tokens.weight
 
