@@ -10,9 +10,10 @@ from foretrace.model import loss as module
 from foretrace.model.loss import linear_cross_entropy
 
 
-@pytest.mark.parametrize("chunk_elements", [1, 40, 1 << 20])
-def test_equals_cross_entropy_of_whole_logits(monkeypatch: pytest.MonkeyPatch, chunk_elements: int) -> None:
-    monkeypatch.setattr(module, "CHUNK_ELEMENTS", chunk_elements)
+@pytest.mark.parametrize(("elements", "tokens"), [(1, 1), (40, 1), (1, 4), (1 << 20, 512)])
+def test_equals_cross_entropy_of_whole_logits(monkeypatch: pytest.MonkeyPatch, elements: int, tokens: int) -> None:
+    monkeypatch.setattr(module, "CHUNK_ELEMENTS", elements)
+    monkeypatch.setattr(module, "CHUNK_TOKENS", tokens)
     torch.manual_seed(0)
     hidden = torch.randn(11, 8, dtype=torch.float64, requires_grad=True)
     head = torch.randn(7, 8, dtype=torch.float64, requires_grad=True)

@@ -36,7 +36,7 @@ struct attention {
 /* Queries of one document that are worked on together, from `position` in it. */
 struct block {
     int64_t query, position;
-    int32_t tokens;
+    int32_t tokens, wide; /* `wide`: tokens with those of zeros that pad them to a multiple of 16 */
 };
 
 /* The keys of one document and the blocks that look at them. */
@@ -61,7 +61,7 @@ struct plan {
     struct item *items;
     int64_t num_blocks, num_documents, num_items;
     int32_t group, parts, part; /* heads that share a key head; parts of them; heads of a part, but for the last */
-    int32_t wide;               /* tokens of a block, a multiple of 16 */
+    int32_t wide;               /* tokens of a block, but for the last of a span */
     int64_t chunk;              /* keys of a chunk */
 
     /* of the backward pass */

@@ -7,43 +7,32 @@
  * one order, whoever takes them: results depend neither on the number of threads nor on time.
  */
 
-/* delta of the queries of one block. */
+/* delta of the queries of one block. A pass of its own reads both tensors in their order: with each chunk's blocks it
+ * would cost twice as much. */
 TARGET static void NAME(delta_item)(const struct plan *plan, int64_t index, uint32_t *scratch)
 {
     (void)scratch;
     const struct attention *call = plan->call;
     const struct block *block = plan->blocks + index;
-    uint32_t out[MAX_HEAD_DIM] = {0}, grad[MAX_HEAD_DIM] = {0}; /* zeros fill the last register */
+    uint32_t copies[2][MAX_HEAD_DIM];
     for (int64_t token = block->query; token < block->query + block->tokens; token++) {
         for (int64_t head = 0; head < call->heads; head++) {
-            NAME(pack_rows)(out, call, &call->out, head, token, 1, 1);
-            NAME(pack_rows)(grad, call, &call->grad_out, head, token, 1, 1);
-            VEC sums = {0};
-            for (int64_t i = 0; i < call->head_dim / PAIR; i += LANES) {
-                sums = NAME(multiply_add)(sums, LOAD(out + i), LOAD(grad + i));
-            }
-            float sum = 0;
-            for (int i = 0; i < LANES; i++) {
-                sum += sums[i];
-            }
-            plan->delta[head * call->queries + token] = sum;
+            const struct left out = NAME(read_rows)(copies[0], call, &call->out, head, token, 1, 1);
+            const struct left grad = NAME(read_rows)(copies[1], call, &call->grad_out, head, token, 1, 1);
+            plan->delta[head * call->queries + token] = NAME(dot)(out.words, grad.words, call->head_dim / PAIR);
         }
     }
 }
 
-/* The statistics of the queries. Beyond the last, `inverse` is 0: no shares. */
-INLINE TARGET void NAME(read_statistics)(struct queries *to, const struct plan *plan)
+/* The statistics of one head of a block. Beyond the last query `inverse` is 0, so that there are no shares. */
+INLINE void NAME(read_statistics)(struct queries *to, const struct plan *plan, int64_t head, int64_t column)
 {
-    const struct attention *call = plan->call;
-    const size_t size = sizeof(float) * to->block->tokens;
-    memset(to->highest, 0, sizeof to->highest);
-    memset(to->inverse, 0, sizeof to->inverse);
-    memset(to->delta, 0, sizeof to->delta);
-    for (int64_t h = 0; h < to->heads.count; h++) {
-        const int64_t from = (to->heads.first + h) * call->queries + to->block->query, at = h * plan->wide;
-        memcpy(to->highest + at, call->highest + from, size);
-        memcpy(to->inverse + at, call->inverse + from, size);
-        memcpy(to->delta + at, plan->delta + from, size);
+    for (int64_t t = 0; t < to->block->wide; t++) {
+        const bool is_there = t < to->block->tokens;
+        const int64_t at = head * plan->call->queries + to->block->query + t;
+        to->highest[column + t] = is_there ? plan->call->highest[at] : 0;
+        to->inverse[column + t] = is_there ? plan->call->inverse[at] : 0;
+        to->delta[column + t] = is_there ? plan->delta[at] : 0;
     }
 }
 
@@ -51,33 +40,36 @@ INLINE TARGET void NAME(read_statistics)(struct queries *to, const struct plan *
 INLINE TARGET void NAME(pack_block)(struct queries *to, const struct plan *plan, const struct block *block,
                                     struct heads heads, uint32_t *scratch)
 {
-    const int64_t dim = plan->call->head_dim, words = dim / PAIR, columns = heads.count * plan->wide;
-    const int64_t size = columns * words;
-    uint32_t *q_rows = take(&scratch, size), *q_columns = take(&scratch, size), *q_pairs = take(&scratch, size);
-    uint32_t *grad_rows = take(&scratch, size), *grad_columns = take(&scratch, size);
-    uint32_t *grad_pairs = take(&scratch, size);
-    NAME(pack_queries)(q_rows, plan, &plan->call->q, block, heads);
-    NAME(pack_queries)(grad_rows, plan, &plan->call->grad_out, block, heads);
-    NAME(pack_columns)(q_columns, q_rows, columns, words);
-    NAME(pack_columns)(grad_columns, grad_rows, columns, words);
+    const struct attention *call = plan->call;
+    const int64_t dim = call->head_dim, words = dim / PAIR, wide = block->wide, columns = heads.count * wide;
     to->block = block;
     to->heads = heads;
     to->columns = columns;
-    to->q_columns = q_columns;
-    to->grad_columns = grad_columns;
-    to->q_pairs = NAME(pack_pairs)(q_pairs, q_rows, columns, words);
-    to->grad_pairs = NAME(pack_pairs)(grad_pairs, grad_rows, columns, words);
+    to->q_columns = take(&scratch, columns * words);
+    to->q_pairs = take(&scratch, columns * words);
+    to->grad_columns = take(&scratch, columns * words);
+    to->grad_pairs = take(&scratch, columns * words);
     to->grad_q = take(&scratch, columns * dim);
+    uint32_t *copy = (uint32_t *)to->grad_q; /* not in use yet */
+    for (int64_t h = 0; h < heads.count; h++) {
+        const int64_t head = heads.first + h;
+        const struct left q = NAME(read_rows)(copy, call, &call->q, head, block->query, block->tokens, wide);
+        NAME(pack_columns)(to->q_columns + h * wide, columns, q, wide, words);
+        NAME(pack_pairs)(to->q_pairs + h * wide * words, q, wide, words);
+        const struct left grad = NAME(read_rows)(copy, call, &call->grad_out, head, block->query, block->tokens, wide);
+        NAME(pack_columns)(to->grad_columns + h * wide, columns, grad, wide, words);
+        NAME(pack_pairs)(to->grad_pairs + h * wide * words, grad, wide, words);
+        NAME(read_statistics)(to, plan, head, h * wide);
+    }
     memset(to->grad_q, 0, sizeof(float) * columns * dim);
-    NAME(read_statistics)(to, plan);
 }
 
 /* Has the queries of a block fetched. */
 INLINE void NAME(prefetch_block)(const struct plan *plan, const struct block *block, int64_t key_head)
 {
     for (int64_t head = key_head * plan->group; head < (key_head + 1) * plan->group; head++) {
-        NAME(prefetch)(plan->call, &plan->call->q, head, block->query, block->tokens);
-        NAME(prefetch)(plan->call, &plan->call->grad_out, head, block->query, block->tokens);
+        prefetch(plan->call, &plan->call->q, head, block->query, block->tokens);
+        prefetch(plan->call, &plan->call->grad_out, head, block->query, block->tokens);
     }
 }
 
@@ -95,12 +87,12 @@ INLINE TARGET void NAME(put_four)(const struct keys *keys, int64_t row, const fl
             const float *s = scores + r * columns + n, *g = grads + r * columns + n;
             const VEC share0 = NAME(exp2)((LOAD(s) - highest) * SPLAT(scale)) * inverse;
             const VEC share1 = NAME(exp2)((LOAD(s + columns) - highest) * SPLAT(scale)) * inverse;
-            const VEC score0 = share0 * (LOAD(g) - delta), score1 = share1 * (LOAD(g + columns) - delta);
+            const VEC grad0 = share0 * (LOAD(g) - delta), grad1 = share1 * (LOAD(g + columns) - delta);
             const int64_t at = ((row + r) * columns + n) / PAIR;
             NAME(put_rows)(keys->share_rows + at, columns / PAIR, share0, share1);
-            NAME(put_rows)(keys->score_rows + at, columns / PAIR, score0, score1);
+            NAME(put_rows)(keys->score_rows + at, columns / PAIR, grad0, grad1);
             if (PAIR == 2) {
-                NAME(put_pairs)(keys->score_pairs + (row + r) / PAIR * columns + n, columns, score0, score1);
+                NAME(put_pairs)(keys->score_pairs + (row + r) / PAIR * columns + n, columns, grad0, grad1);
             }
         }
     }
@@ -118,7 +110,7 @@ INLINE TARGET void NAME(add_tile)(const struct plan *plan, const struct keys *ke
                       (struct right){queries->q_columns, columns}, words, NULL);
         NAME(product)(ZERO, (struct sums){grads, columns, 4, columns}, (struct left){keys->v_rows + at, words, 1},
                       (struct right){queries->grad_columns, columns}, words, NULL);
-        NAME(hide)(scores, plan, queries->block, keys->first + from + r, columns);
+        NAME(hide)(scores, plan->call, queries->block, keys->first + from + r, columns);
         NAME(put_four)(keys, r, scores, grads, queries, share_scale(dim));
     }
     NAME(product)(ADD, (struct sums){keys->grad_v + from * dim, dim, rows, dim},
@@ -128,7 +120,7 @@ INLINE TARGET void NAME(add_tile)(const struct plan *plan, const struct keys *ke
                   (struct left){keys->score_rows, columns / PAIR, 1}, (struct right){queries->q_pairs, dim},
                   columns / PAIR, NULL);
     NAME(product)(ADD, (struct sums){queries->grad_q, dim, columns, dim}, (struct left){keys->score_pairs, 1, columns},
-                  (struct right){keys->k_pairs + from / PAIR * dim, dim}, rows / PAIR, NULL);
+                  (struct right){keys->k_pairs + from * words, dim}, rows / PAIR, NULL);
 }
 
 /* Adds what a chunk has to the gradient of q; the last to do so writes it to the tensor. */
@@ -139,7 +131,7 @@ INLINE TARGET void NAME(add_grad_q)(const struct plan *plan, const struct querie
     for (int64_t h = 0; h < queries->heads.count; h++) {
         for (int64_t t = 0; t < queries->block->tokens; t++) {
             const int64_t head = queries->heads.first + h, token = queries->block->query + t;
-            float *row = queries->grad_q + (h * plan->wide + t) * dim;
+            float *row = queries->grad_q + (h * queries->block->wide + t) * dim;
             float *sum = plan->sums + (head * call->queries + token) * dim;
             for (int64_t i = 0; i < dim && !is_first; i++) {
                 row[i] += sum[i];
@@ -186,7 +178,11 @@ INLINE TARGET void NAME(pack_chunk)(struct keys *to, const struct plan *plan, co
     const int64_t token = item->document->key + to->first;
     NAME(pack_rows)(to->k_rows, call, &call->k, item->key_head, token, to->count, to->padded);
     NAME(pack_rows)(to->v_rows, call, &call->v, item->key_head, token, to->count, to->padded);
-    to->k_pairs = NAME(pack_pairs)(take(scratch, size), to->k_rows, to->padded, words);
+    to->k_pairs = to->k_rows;
+    if (PAIR == 2) {
+        to->k_pairs = take(scratch, size);
+        NAME(pack_pairs)(to->k_pairs, (struct left){to->k_rows, words, 1}, to->padded, words);
+    }
     memset(to->grad_k, 0, sizeof(float) * to->padded * dim);
     memset(to->grad_v, 0, sizeof(float) * to->padded * dim);
 }

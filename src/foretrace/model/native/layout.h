@@ -25,6 +25,20 @@ INLINE TARGET void NAME(pack_rows)(uint32_t *to, const struct attention *call, c
     memset(to, 0, 4 * words * (all - count));
 }
 
+/* The same, `to` being used only if they must be copied. */
+INLINE TARGET struct left NAME(read_rows)(uint32_t *to, const struct attention *call, const struct tensor *x,
+                                          int64_t head, int64_t first, int64_t count, int64_t all)
+{
+    const int64_t size = 4 / PAIR, at = head * x->head + first * x->token;
+    const char *from = (const char *)x->data + at * size;
+    const bool are_words = (PAIR == 2 || !call->is_bfloat16) && x->token % PAIR == 0 && (uintptr_t)from % 4 == 0;
+    if (are_words && count == all) {
+        return (struct left){(const uint32_t *)from, x->token / PAIR, 1};
+    }
+    NAME(pack_rows)(to, call, x, head, first, count, all);
+    return (struct left){to, call->head_dim / PAIR, 1};
+}
+
 #if LANES == 16
 /* 16 x 16 words. A perfect shuffle of 16 registers rotates the bits of the index (register, lane) by one: four of them
  * exchange register and lane. */
@@ -57,72 +71,66 @@ INLINE TARGET void NAME(transpose)(uint32_t *to, int64_t to_row, const uint32_t 
 }
 #endif
 
-/* rows (rows, words) -> columns (words, rows); `rows` is a multiple of 16. */
-INLINE TARGET void NAME(pack_columns)(uint32_t *to, const uint32_t *from, int64_t rows, int64_t words)
+/* rows (rows, words) -> columns (words, rows), which lie `step` apart; `rows` is a multiple of 16. */
+INLINE TARGET void NAME(pack_columns)(uint32_t *to, int64_t step, struct left from, int64_t rows, int64_t words)
 {
     int64_t i = 0;
 #if LANES == 16
     for (; i + 16 <= words; i += 16) {
         for (int64_t r = 0; r < rows; r += 16) {
-            NAME(transpose)(to + i * rows + r, rows, from + r * words + i, words);
+            NAME(transpose)(to + i * step + r, step, from.words + r * from.row + i, from.row);
         }
     }
 #endif
     for (; i < words; i++) {
         for (int64_t r = 0; r < rows; r++) {
-            to[i * rows + r] = from[r * words + i];
+            to[i * step + r] = from.words[r * from.row + i];
         }
     }
 }
 
-/* rows (rows, words) -> pairs (rows / PAIR, C), at `to` unless they are the same; `rows` is even. */
-INLINE TARGET const uint32_t *NAME(pack_pairs)(uint32_t *to, const uint32_t *from, int64_t rows, int64_t words)
+/* rows (rows, words) -> pairs (rows / PAIR, C); `rows` is even. */
+INLINE TARGET void NAME(pack_pairs)(uint32_t *to, struct left from, int64_t rows, int64_t words)
 {
 #if PAIR == 2
     for (int64_t r = 0; r < rows; r += 2) {
         for (int64_t i = 0; i < words; i += 8) {
-            const __m256i *first = (const __m256i *)(from + r * words + i);
-            const __m256i *second = (const __m256i *)(from + (r + 1) * words + i);
+            const __m256i *first = (const __m256i *)(from.words + r * from.row + i);
+            const __m256i *second = (const __m256i *)(from.words + (r + 1) * from.row + i);
             const __m512i low = _mm512_castsi256_si512(_mm256_loadu_si256(first));
             const __m512i both = _mm512_inserti64x4(low, _mm256_loadu_si256(second), 1);
             _mm512_storeu_si512(to + r * words + 2 * i, NAME(interleave)(both));
         }
     }
-    return to;
 #else
-    (void)to, (void)rows, (void)words;
-    return from;
+    for (int64_t r = 0; r < rows; r++) {
+        memcpy(to + r * words, from.words + r * from.row, 4 * words);
+    }
 #endif
 }
 
-/* Has some tokens of one head fetched while something else is done. */
-INLINE void NAME(prefetch)(const struct attention *call, const struct tensor *x, int64_t head, int64_t first,
-                           int64_t count)
+/* The sum of the products of two rows. */
+INLINE TARGET float NAME(dot)(const uint32_t *a, const uint32_t *b, int64_t words)
 {
-    const int64_t size = call->is_bfloat16 ? 2 : 4;
-    const char *at = (const char *)x->data + (head * x->head + first * x->token) * size;
-    for (int64_t r = 0; r < count; r++, at += x->token * size) {
-        for (int64_t i = 0; i < call->head_dim * size; i += 64) {
-            __builtin_prefetch(at + i, 0, 2); /* into the second cache: the first is in use */
-        }
+    VEC sums = {0};
+    for (int64_t i = 0; i < words; i += LANES) {
+#if LANES == 16
+        const __mmask16 left = (__mmask16)(0xffff >> most(0, i + 16 - words));
+        const VEC x = (VEC)_mm512_maskz_loadu_epi32(left, a + i), y = (VEC)_mm512_maskz_loadu_epi32(left, b + i);
+#else
+        const VEC x = LOAD(a + i), y = LOAD(b + i);
+#endif
+        sums = NAME(multiply_add)(sums, x, y);
     }
-}
-
-/* Rows of a block of queries, one head after the other: (columns, W). */
-INLINE TARGET void NAME(pack_queries)(uint32_t *to, const struct plan *plan, const struct tensor *x,
-                                      const struct block *block, struct heads heads)
-{
-    for (int64_t h = 0; h < heads.count; h++, to += plan->wide * plan->call->head_dim / PAIR) {
-        NAME(pack_rows)(to, plan->call, x, heads.first + h, block->query, block->tokens, plan->wide);
+#if LANES == 16
+    return _mm512_reduce_add_ps((__m512)sums);
+#else
+    float sum = 0;
+    for (int i = 0; i < LANES; i++) {
+        sum += sums[i];
     }
-}
-
-/* To the nearest, even if tied. */
-INLINE uint16_t NAME(bfloat16)(float value)
-{
-    uint32_t bits;
-    memcpy(&bits, &value, 4);
-    return (uint16_t)(value == value ? (bits + 0x7fff + (bits >> 16 & 1)) >> 16 : 0x7fc0);
+    return sum;
+#endif
 }
 
 /* Writes one token of one head, `row` times `factor`. */
@@ -143,7 +151,7 @@ INLINE TARGET void NAME(put_token)(const struct attention *call, const struct te
     }
 #else
     for (int64_t i = 0; i < dim; i++) {
-        to[i] = NAME(bfloat16)(row[i] * factor);
+        to[i] = bfloat16(row[i] * factor);
     }
 #endif
 }
@@ -151,11 +159,11 @@ INLINE TARGET void NAME(put_token)(const struct attention *call, const struct te
 #define HIDDEN -1e37f /* the score of what a query does not see */
 
 /* Hides of four keys from `key` what the block's queries do not see: scores (4, columns). */
-INLINE TARGET void NAME(hide)(float *scores, const struct plan *plan, const struct block *block, int64_t key,
+INLINE TARGET void NAME(hide)(float *scores, const struct attention *call, const struct block *block, int64_t key,
                               int64_t columns)
 {
-    const int64_t window = plan->call->window ? least(plan->call->window, INT32_MAX / 2) : INT32_MAX / 2;
-    if (sees_all(plan->call, block, key)) {
+    const int64_t window = call->window ? least(call->window, INT32_MAX / 2) : INT32_MAX / 2;
+    if (sees_all(call, block, key)) {
         return;
     }
     INTS lane;
@@ -165,7 +173,7 @@ INLINE TARGET void NAME(hide)(float *scores, const struct plan *plan, const stru
     for (int64_t r = 0; r < 4; r++) {
         for (int64_t n = 0; n < columns; n += LANES) {
             /* The first lane that sees the key. */
-            const int32_t first = (int32_t)(key + r - block->position - n % plan->wide);
+            const int32_t first = (int32_t)(key + r - block->position - n % block->wide);
             const INTS seen = (lane >= first) & (lane - first < (int32_t)window);
             INTS *at = (INTS *)(scores + r * columns + n);
             *at = (seen & *at) | (~seen & (INTS)SPLAT(HIDDEN));

@@ -5,6 +5,7 @@
 #include "attention.h"
 
 #include <math.h>
+#include <string.h>
 
 /* -- of a product, c[m][n] = sum over k of a(m, k) * b(k, n) ------------------------------------------------------- */
 
@@ -14,7 +15,7 @@ struct sums {
     int64_t row, rows, columns; /* floats from one row to the next; sizes */
 };
 
-/* a(m, k) = words[m * row + k * step] */
+/* a(m, k) = words[m * row + k * step]; with step 1, any rows. */
 struct left {
     const uint32_t *words;
     int64_t row, step;
@@ -50,6 +51,7 @@ struct heads {
 /* A block of queries in the forward pass, one part of the heads. */
 struct state {
     const struct block *block;
+    int64_t columns;
     uint32_t *q_columns;
     float *out;     /* (columns, C): shares times values so far */
     float *highest; /* (columns,): highest score so far */
@@ -61,16 +63,15 @@ struct queries {
     const struct block *block;
     struct heads heads;
     int64_t columns;
-    const uint32_t *q_columns, *q_pairs, *grad_columns, *grad_pairs; /* `grad`: of the output */
-    float *grad_q;                                                   /* (columns, C): what a chunk adds to it */
+    uint32_t *q_columns, *q_pairs, *grad_columns, *grad_pairs; /* `grad`: of the output */
+    float *grad_q;                                             /* (columns, C): what a chunk adds to it */
     float highest[COLUMNS], inverse[COLUMNS], delta[COLUMNS];
 };
 
 /* A chunk of keys of one head in the backward pass. */
 struct keys {
     int64_t first, count, padded; /* `first`: in the document; zeros pad them to a multiple of 4 */
-    uint32_t *k_rows, *v_rows;
-    const uint32_t *k_pairs;
+    uint32_t *k_rows, *k_pairs, *v_rows;
     float *grad_k, *grad_v;                          /* (keys, C) */
     uint32_t *share_rows, *score_rows, *score_pairs; /* of one tile: shares, and gradients of scores */
 };
@@ -118,6 +119,29 @@ static inline bool sees_all(const struct attention *call, const struct block *bl
     return key + 3 <= block->position && key >= oldest_key(call, block->position + block->tokens - 1);
 }
 
+/* -- tensors ------------------------------------------------------------------------------------------------------- */
+
+/* Has some tokens of one head fetched while something else is done. */
+static inline void prefetch(const struct attention *call, const struct tensor *x, int64_t head, int64_t first,
+                            int64_t count)
+{
+    const int64_t size = call->is_bfloat16 ? 2 : 4;
+    const char *at = (const char *)x->data + (head * x->head + first * x->token) * size;
+    for (int64_t r = 0; r < count; r++, at += x->token * size) {
+        for (int64_t i = 0; i < call->head_dim * size; i += 64) {
+            __builtin_prefetch(at + i, 0, 2); /* into the second cache: the first is in use */
+        }
+    }
+}
+
+/* To the nearest, even if tied. */
+static inline uint16_t bfloat16(float value)
+{
+    uint32_t bits;
+    memcpy(&bits, &value, 4);
+    return (uint16_t)(value == value ? (bits + 0x7fff + (bits >> 16 & 1)) >> 16 : 0x7fc0);
+}
+
 /* -- scratch memory ------------------------------------------------------------------------------------------------ */
 
 /* The next `words` of it, on cache lines of their own. */
@@ -132,12 +156,12 @@ static inline void *take(uint32_t **scratch, int64_t words)
 
 static inline int64_t forward_words(int64_t dim)
 {
-    return (2 * BLOCKS * COLUMNS + COLUMNS + 2 * TILE) * dim + TILE * COLUMNS + BLOCKS * 2 * COLUMNS + ROUNDING;
+    return (2 * BLOCKS * COLUMNS + 3 * TILE) * dim + TILE * COLUMNS + BLOCKS * 2 * COLUMNS + ROUNDING;
 }
 
 static inline int64_t backward_words(int64_t dim, int64_t chunk)
 {
-    return (5 * chunk + 7 * COLUMNS) * dim + 3 * TILE * COLUMNS + ROUNDING;
+    return (5 * chunk + 5 * COLUMNS) * dim + 3 * TILE * COLUMNS + ROUNDING;
 }
 
 #endif

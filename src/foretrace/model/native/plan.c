@@ -26,10 +26,12 @@ static int longest_first(const void *left, const void *right)
 static void add_span(struct plan *plan, struct document *document, const struct span *span)
 {
     for (int64_t done = 0; done < span->length; done += plan->wide) {
+        const int32_t tokens = (int32_t)least(span->length - done, plan->wide);
         plan->blocks[plan->num_blocks++] = (struct block){
             .query = span->query + done,
             .position = span->reach - 1 + done,
-            .tokens = (int32_t)least(span->length - done, plan->wide),
+            .tokens = tokens,
+            .wide = (int32_t)round_up(tokens, 16),
         };
     }
     document->keys = most(document->keys, span->reach + span->length - 1);
