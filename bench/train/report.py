@@ -1,7 +1,7 @@
 """Tables in Markdown of what `speed.py` measured: `python bench/train/report.py [results.jsonl or sweep.jsonl …]`.
 
-A figure is the median over rounds; the spread is (largest - smallest) / median. Tokens per CPU second, of all threads, are what to look at
-where the machine was busy with other things.
+A figure is the median over rounds, the peak of a matrix product their best; the spread is (largest - smallest) / median. Tokens per
+CPU second, of all threads, are what to look at where the machine was busy with other things.
 """
 
 import argparse
@@ -47,7 +47,7 @@ def report(records: list[dict[str, Any]]) -> str:
     """A table for each shape and number of tokens a step, then what failed."""
     peaks = [record["peak"] for record in records if "peak" in record]
     runs = [record for record in records if "contender" in record]
-    flops = median(peak["flops_per_second"] for peak in peaks)
+    flops = max(peak["flops_per_second"] for peak in peaks)
     threads = sorted({peak["threads"] for peak in peaks})
     parts = [
         f"Peak of a bfloat16 matrix product: {flops / 1e9:,.0f} GFLOP/s (torch {peaks[0]['torch']}, threads: {threads})."

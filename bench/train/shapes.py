@@ -26,7 +26,7 @@ def _shape(hidden: int, intermediate: int, layers: int, heads: int, kv_heads: in
 
 SHAPES = {
     "1M": _shape(128, 352, layers=4, heads=4, kv_heads=2, head_dim=32),
-    "10M": _shape(320, 896, layers=8, heads=5, kv_heads=1, head_dim=64),
+    "10M": _shape(384, 1024, layers=6, heads=6, kv_heads=2, head_dim=64),
     "30M": _shape(512, 1408, layers=10, heads=8, kv_heads=2, head_dim=64),
     "100M": _shape(768, 2048, layers=16, heads=12, kv_heads=4, head_dim=64),
 }

@@ -23,6 +23,7 @@ Rules:
 import argparse
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -135,9 +136,15 @@ def process(given: argparse.Namespace, contender: Contender, options: list[str],
     except subprocess.TimeoutExpired:
         return {"failed": f"took more than {PATIENCE} s"}
     if done.returncode:
-        return {"failed": (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]}
+        return {"failed": _reason(done.stderr) or f"exit code {done.returncode}"}
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+def _reason(stderr: str) -> str:
+    """The last line that names an error, or else the last line."""
+    lines = stderr.strip().splitlines()
+    return next((line for line in reversed(lines) if re.match(r"[\w.]*Error\b", line)), lines[-1] if lines else "")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@
 Batches are put together beforehand, so that the `Trainer` only loads them.
 """
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -62,22 +63,23 @@ def run(task: Task) -> dict[str, Any]:
     documents = read(task.data, task.seed)
     batches = list(_batches(documents, task.tokens, settings))
     callback = _Timer(task)
-    trainer = _Counted(
-        model=model,
-        args=_arguments(task, settings),
-        train_dataset=batches,
-        data_collator=_flattened if settings.layout == "flat" else _tensors,
-        callbacks=[callback],
-    )
-    callback.trainer = trainer
-    state = trainer.train()
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = _Counted(
+            model=model,
+            args=_arguments(task, settings, folder),
+            train_dataset=batches,
+            data_collator=_flattened if settings.layout == "flat" else _tensors,
+            callbacks=[callback],
+        )
+        callback.trainer = trainer
+        state = trainer.train()
     real, padded = (sum(b[name] for b in batches) for name in ("document_tokens", "padded_tokens"))
     return {"loss": state.training_loss, "padding": 1 - real / padded, "parameters": model.num_parameters()}
 
 
-def _arguments(task: Task, settings: Settings) -> TrainingArguments:
+def _arguments(task: Task, settings: Settings, folder: str) -> TrainingArguments:
     return TrainingArguments(
-        output_dir="unused",
+        output_dir=folder,
         max_steps=1 << 20,
         per_device_train_batch_size=1,
         gradient_accumulation_steps=max(1, task.tokens // settings.micro),
@@ -87,6 +89,7 @@ def _arguments(task: Task, settings: Settings) -> TrainingArguments:
         max_grad_norm=1.0,
         lr_scheduler_type="constant",
         optim=settings.optimizer,
+        train_sampling_strategy="sequential",
         bf16=settings.weights == "float32",
         torch_compile=settings.compile,
         use_cpu=task.device == "cpu",
