@@ -12,7 +12,7 @@ _EXAMPLES = """\b
 Examples:
   foretrace data questions traces/ -o questions.jsonl
   foretrace data questions traces/ -o outputs.jsonl --task output
-  foretrace data pack questions.jsonl -o shards/questions --tokenizer tiny
+  foretrace data pack questions.jsonl -o shards/questions --tokenizer runs/tiny
 """
 
 
