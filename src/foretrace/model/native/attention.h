@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 #define MAX_HEAD_DIM 128
-#define COLUMNS 64 /* most queries that are worked on together, those of several heads side by side */
+#define PART 4     /* most heads that are worked on together; more for one key head are so in parts */
+#define COLUMNS 64 /* most queries that are, those of several heads side by side */
 #define TILE 64    /* most keys that are */
-#define PART 4     /* most heads of a block */
 #define BLOCKS 8   /* most blocks of a forward item: they share the packing of keys and values */
 
 /* A tensor (heads, tokens, head_dim); the last dimension is contiguous, strides count elements. */
@@ -52,8 +52,8 @@ struct item {
     int32_t key_head, part;
 };
 
-/* How a call is divided: the same on every machine and for any number of threads, and so are the results. The query
- * heads that share a key head lie side by side, in parts of at most PART heads. */
+/* How a call is divided. The number of threads makes no difference, so that it makes none to results. The query heads
+ * that share a key head lie side by side, in parts of at most PART heads. */
 struct plan {
     const struct attention *call;
     struct block *blocks;

@@ -1,12 +1,8 @@
 /* Attention for one kind of processor: LANES, PAIR, GROUP, NAME and TARGET say which, and are undefined at the end. */
 #include "vector.h"
-
 #include "product.h"
-
 #include "layout.h"
-
 #include "forward.h"
-
 #include "backward.h"
 
 #undef VEC

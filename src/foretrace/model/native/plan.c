@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORWARD_COLUMNS 32 /* the fewer, the fewer keys are computed in vain; with 64 the backward pass is faster */
+#define FORWARD_COLUMNS 32 /* the fewer, the fewer scores are computed in vain; backward, all COLUMNS are faster */
 #define MOST_CHUNK 512     /* keys of a backward item: the more, the less often queries are packed */
 #define LEAST_CHUNK 128
 #define ENOUGH_ITEMS 32 /* chunks are halved until there are so many, for many threads to share */

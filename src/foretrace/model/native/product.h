@@ -1,10 +1,12 @@
 /* The product of two small matrices of words, for one kind of processor; part of `attention_body.h`.
  *
- * c[m][n] += sum over k of a(m, k) * b(k, n): a's words are broadcast, b's lie side by side. There are four layouts of
- * some rows of a tensor that this asks for, and all products of attention are made of them (C head_dim, W = C / PAIR):
- *     rows (r, W)           a of the sum over C          columns (W, r)   b of the sum over C
- *     pairs (r / PAIR, C)   b of the sum over rows       and scores, by `put_rows` and `put_pairs`: a of sums over
- *                                                        queries and over keys
+ * c[m][n] += sum over k of a(m, k) * b(k, n): a's words are broadcast, b's lie side by side. All products of attention
+ * are of this kind. With C = head_dim and W = C / PAIR words, r rows of a tensor are laid out for it as
+ *     rows     (r, W)          a of sums over C
+ *     columns  (W, r)          b of sums over C
+ *     pairs    (r / PAIR, C)   b of sums over rows
+ * and scores, which are computed as (keys, queries), by `put_rows` as a of sums over queries, by `put_pairs` as a of
+ * sums over keys.
  */
 
 /* `rows` x `vectors` registers of c. They are constants, so that the sums live in registers. */
