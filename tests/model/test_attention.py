@@ -120,5 +120,6 @@ def test_flex_and_varlen_describe_the_same_mask(window: int | None) -> None:
 def test_an_unknown_backend_is_a_clear_error() -> None:
     with pytest.raises(UsageError, match="sdpa-block"):
         backend("magic")
-    assert best_backend(torch.device("cuda"), torch.bfloat16) == "varlen"
-    assert set(BACKENDS) >= {best_backend(torch.device("cpu"), torch.float32)}
+    assert best_backend(torch.device("cuda"), torch.bfloat16, 64) == "varlen"
+    assert set(BACKENDS) >= {best_backend(torch.device("cpu"), torch.float32, 64)}
+    assert best_backend(torch.device("cpu"), torch.float32, 8) == "sdpa-block"

@@ -9,8 +9,8 @@ import click
 from foretrace.cli import options
 
 RECIPES = {
-    "tiny": "6.4 M parameters: two hours on two CPU cores",
-    "small": "30 M parameters: half an hour on one GPU",
+    "tiny": "6.4 M parameters: hours on two CPU cores",
+    "small": "30 M parameters: for one GPU",
     "cwm_32b": "CWM's own 32 B, for a cluster",
 }
 TOOLS = {"plot": ("foretrace.cli.train_plot", "draw the curves of one run or several")}

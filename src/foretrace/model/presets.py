@@ -30,7 +30,7 @@ SMALL = ModelConfig(
     max_position_embeddings=8192,
     sliding_window=1024,
 )
-"""30 million parameters: for one GPU and half an hour."""
+"""30 million parameters: for one GPU."""
 
 CWM_32B = ModelConfig(
     vocab_size=128_256,

@@ -1,4 +1,4 @@
-"""`small`: some 30 million parameters, half an hour on one GPU; what `tiny` is, with more of everything.
+"""`small`: some 30 million parameters, made for one GPU; what `tiny` is, with more of everything. Not run yet.
 
 foretrace train small --work runs/small
 """
@@ -13,11 +13,11 @@ from foretrace.train.config import Hardware, Optimizer, TrainConfig
 from foretrace.train.schedule import Schedule
 
 ROW, ROWS = 32_768, 8
-"""A batch of 262,144 tokens, as CWM's law has it for this much compute (`train/scaling.py`)."""
+"""A batch of 262,144 tokens; CWM's law (`train/scaling.py`) has some 350,000 for this much compute, at contexts of 4,096."""
 
 
 def small(work: Path = Path("runs/small")) -> Recipe:
-    """1.3 thousand million tokens, two epochs of a million recorded functions."""
+    """1.2 thousand million tokens of training, over a million synthesised functions."""
     like = tiny(work)
     assert like.pretrain is not None
     assert like.midtrain is not None

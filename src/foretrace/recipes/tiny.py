@@ -19,7 +19,7 @@ COMPILED = Hardware(compile=True)
 
 
 def tiny(work: Path = Path("runs/tiny")) -> Recipe:
-    """6.4 million parameters, some 90 million tokens: about two hours on two cores with AVX-512 bf16."""
+    """6.4 million parameters, some 90 million tokens: two hours at the 13,000 a second of two cores with AVX-512 bf16."""
     code = Source(name="code", folder=shards(work, "code"), too_long="wrap")
     traces = Source(name="traces", folder=shards(work, "traces"), weight=0.85)
     rehearsal = Source(name="code", folder=shards(work, "code"), weight=0.15, too_long="wrap")

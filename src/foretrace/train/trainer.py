@@ -140,7 +140,9 @@ class Trainer:
 
     def _build(self, config: ModelConfig) -> CausalLM:
         hardware = self.config.hardware
-        attention = best_backend(self.device, self.dtype) if hardware.attention == "auto" else hardware.attention
+        attention = hardware.attention
+        if attention == "auto":
+            attention = best_backend(self.device, self.dtype, config.head_dim)
         with torch.device("meta"):
             model = CausalLM(config, attention)
         model.recompute = hardware.recompute

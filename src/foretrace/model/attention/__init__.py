@@ -42,12 +42,13 @@ def backend(name: str) -> Attend:
     return attend
 
 
-def best_backend(device: torch.device, dtype: torch.dtype) -> str:
-    """The name of the fastest backend for a device and the dtype that is computed in."""
+def best_backend(device: torch.device, dtype: torch.dtype, head_dim: int) -> str:
+    """The name of the fastest backend for a device, the dtype that is computed in, and the size of a head."""
     if device.type == "cuda":
         return "varlen" if dtype in (torch.bfloat16, torch.float16) else "sdpa-block"
     if device.type == "cpu":
-        from foretrace.model.attention.native import available
+        from foretrace.model.attention.native import available, supports
 
-        return "native" if available() else "sdpa-block"
+        if available() and supports(torch.empty(0, 0, head_dim, dtype=dtype)):
+            return "native"
     return "sdpa-block"
