@@ -3,6 +3,7 @@
     python bench/experiments/jepa.py runs/jepa            # all arms and seeds; goes on where it stopped
     python bench/experiments/jepa.py runs/jepa --table    # only the table of what is done
     python bench/experiments/jepa.py /tmp/jepa --smoke    # seconds an arm, to see that everything works
+    python bench/experiments/jepa.py runs/jepa --train    # only the training, from data that are there: on another machine
 
 Two processes of one thread train faster than one of two at this size: OMP_NUM_THREADS=1, `--part 1/2` and `--part 2/2`.
 
@@ -14,27 +15,26 @@ other held-out programs. The learning rate is tuned for no arm: it is that of th
 import argparse
 import json
 import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from foretrace.corpus import programs
 from foretrace.data.build import BuildConfig, build
 from foretrace.data.loader import Loader
 from foretrace.data.mixture import Mixture, Source
-from foretrace.data.tokenizer import FILE, Tokenizer
+from foretrace.data.tokenizer import Tokenizer
 from foretrace.engine import load
 from foretrace.evals.fidelity import Case, evaluate
 from foretrace.evals.statistics import Mean, Share
 from foretrace.evals.traces import HELD_OUT_SEED, held_out_cases
 from foretrace.model.config import ModelConfig
 from foretrace.model.info import train_flops
+from foretrace.recipes.prepare import train_small_tokenizer
 from foretrace.train.config import Jepa, Optimizer, TrainConfig
 from foretrace.train.jepa import JepaObjective
 from foretrace.train.schedule import Schedule
@@ -108,28 +108,31 @@ class Experiment:
 
     def run(self, part: int, parts: int) -> None:
         """All that is not done yet: of every `parts` runs the one with number `part`, from 0."""
-        self.tokenizer = self._tokenizer()
         self._make_data()
         done = {(row["arm"], row["seed"]) for row in self.results()}
-        runs = [(arm, seed) for seed in range(self.size.seeds) for arm in ARMS]
-        for arm, seed in runs[part::parts]:
+        for arm, seed in self._runs()[part::parts]:
             if (arm.name, seed) not in done:
-                out = self.work / "runs" / f"{ARMS.index(arm):02}-{seed}"
-                line = json.dumps(self._one(arm, seed, out))
+                line = json.dumps(self._one(arm, seed))
                 with self.file.open("a", encoding="utf-8") as file:
                     file.write(line + "\n")
                 print(line, flush=True)
-                shutil.rmtree(out / "state")
+
+    def train(self, part: int, parts: int) -> None:
+        """The same without measuring, from data that are there."""
+        for arm, seed in self._runs()[part::parts]:
+            self._trained(arm, seed)
+
+    def _runs(self) -> list[tuple[Arm, int]]:
+        return [(arm, seed) for seed in range(self.size.seeds) for arm in ARMS]
 
     def results(self) -> list[dict[str, Any]]:
         """What is done."""
         return [json.loads(line) for line in self.file.read_text().splitlines()] if self.file.exists() else []
 
-    def _tokenizer(self) -> Tokenizer:
-        file = self.work / FILE
-        if not file.exists():
-            Tokenizer.train((p.source for p in islice(programs(), 20_000)), MODEL.vocab_size).save(file)
-        return Tokenizer.load(file)
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """One for all."""
+        return train_small_tokenizer(self.work, MODEL.vocab_size)
 
     def _make_data(self) -> None:
         """As many shards as the longest run needs, each document seen once; and one of other programs."""
@@ -169,8 +172,11 @@ class Experiment:
         more, tokens = (sum(len(b.tokens) for b in rows) for rows in (viewed, batches))
         return {"operations": after / before, "tokens_read": more / tokens}
 
-    def _one(self, arm: Arm, seed: int, out: Path) -> dict[str, Any]:
-        """Trains and measures one arm with one seed."""
+    def _trained(self, arm: Arm, seed: int) -> Path:
+        """Trains one arm with one seed, or finds it done; returns the folder of the run."""
+        out = self.work / "runs" / f"{ARMS.index(arm):02}-{seed}"
+        if (out / "done").exists():
+            return out
         steps = self._steps(arm)
         quarter = 10 * max(1, steps // 40)
         config = TrainConfig(
@@ -186,9 +192,14 @@ class Experiment:
             save_every=quarter,
             seed=seed,
         )
-        started = time.perf_counter()
         Trainer(MODEL, self.tokenizer, config).run()
-        seconds = time.perf_counter() - started
+        shutil.rmtree(out / "state")
+        (out / "done").touch()
+        return out
+
+    def _one(self, arm: Arm, seed: int) -> dict[str, Any]:
+        """Measures one arm with one seed."""
+        out = self._trained(arm, seed)
         records = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
         return {
             "arm": arm.name,
@@ -196,7 +207,7 @@ class Experiment:
             "jepa": asdict(arm.jepa) if arm.jepa else None,
             "tokens": records[-1]["tokens"],
             **self.cost(arm.jepa or arm.like),
-            "seconds": round(seconds, 1),
+            "seconds": records[-1]["seconds"],
             **_last(records, "val_loss", "val_token_accuracy", "val_exact_trace", "val_loss_by_kind"),
             **_last(records, "jepa_cosine", "jepa_variance"),
             **self._predict(out / "checkpoint", seed),
@@ -285,11 +296,15 @@ def main() -> None:
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--tokens", type=int, help="of each run")
+    parser.add_argument("--train", action="store_true", help="only train, from data that are there")
     parser.add_argument("--part", default="1/1", help="which of how many equal parts of the runs to do")
     options = parser.parse_args()
     changed = {name: getattr(options, name) for name in ("seeds", "tokens") if getattr(options, name)}
     experiment = Experiment(options.work, replace(SMOKE if options.smoke else FULL, **changed))
     part, parts = map(int, options.part.split("/"))
+    if options.train:
+        experiment.train(part - 1, parts)
+        return
     if not options.table:
         experiment.run(part - 1, parts)
     print(table(experiment.results()))

@@ -4,6 +4,8 @@
     python bench/experiments/midtraining.py runs/midtraining --table
     python bench/experiments/midtraining.py runs/midtraining --cruxeval cruxeval.jsonl
     python bench/experiments/midtraining.py /tmp/m --smoke                  # minutes, to see that everything works
+    python bench/experiments/midtraining.py runs/midtraining --train --part 1/3   # a third of the seeds, on a machine
+                                                                            # with a GPU that has the data; asked later
 
 For each seed: one model is pre-trained on code; it is mid-trained twice on as many tokens, with traces (`traces`) or with the
 sources of the same programs in their place (`code`); then both get the same fine-tuning on questions with known answers: what a
@@ -105,6 +107,12 @@ class Experiment:
         self.work, self.size, self.cruxeval = work, size, cruxeval
         self.file = work / "results.jsonl"
 
+    def train(self, part: int, parts: int) -> None:
+        """Trains what is not trained yet, from data that are there: of every `parts` seeds the one with number `part`."""
+        for seed in range(self.size.seeds)[part::parts]:
+            for arm in ARMS:
+                self._trained(arm, seed)
+
     def run(self) -> None:
         """All that is not done yet, seed by seed."""
         self._make_data()
@@ -173,11 +181,18 @@ class Experiment:
 
     # -- One arm ----------------------------------------------------------------------------------------
 
-    def _one(self, arm: str, seed: int) -> dict[str, Any]:
-        checkpoint = self._pretrain(seed)
+    def _trained(self, arm: str, seed: int) -> Path:
+        """The checkpoint of an arm after its last stage."""
+        checkpoint = self._out(f"sft-{arm}", seed) / "checkpoint"
+        if self._is_done(f"sft-{arm}", seed):
+            return checkpoint
+        start = self._pretrain(seed)
         if arm != "none":
-            checkpoint = self._midtrain(arm, seed, checkpoint)
-        checkpoint = self._sft(arm, seed, checkpoint)
+            start = self._midtrain(arm, seed, start)
+        return self._sft(arm, seed, start)
+
+    def _one(self, arm: str, seed: int) -> dict[str, Any]:
+        checkpoint = self._trained(arm, seed)
         answers = self._ask(checkpoint, self.held_out)
         found: dict[str, Any] = {"arm": arm, "seed": seed}
         with recording_sandbox() as box:
@@ -209,9 +224,15 @@ class Experiment:
     def _source(self, name: str, weight: float = 1.0) -> Source:
         return Source(name=name, folder=self.work / "shards" / name, weight=weight, too_long="wrap")
 
+    def _out(self, name: str, seed: int) -> Path:
+        return self.work / "runs" / f"{name}-{seed}"
+
+    def _is_done(self, name: str, seed: int) -> bool:
+        return (self._out(name, seed) / "done").exists()
+
     def _train(self, name: str, seed: int, sources: tuple[Source, ...], tokens: int, start: Path | None) -> Path:
         """Trains a stage, or finds it done; returns its checkpoint."""
-        out, steps = self.work / "runs" / f"{name}-{seed}", max(2, tokens // ROW)
+        out, steps = self._out(name, seed), max(2, tokens // ROW)
         schedule = Schedule(lr=2e-3, warmup_steps=steps // 20 + 1, decay_steps=round(0.7 * steps))
         config = TrainConfig(
             stage=name,
@@ -227,7 +248,7 @@ class Experiment:
             init_from=start,
             seed=seed,
         )
-        if not (out / "done").exists():
+        if not self._is_done(name, seed):
             Trainer(MODEL, self.tokenizer, config).run()
             shutil.rmtree(out / "state")
             (out / "done").touch()
@@ -289,9 +310,15 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--seeds", type=int)
+    parser.add_argument("--train", action="store_true", help="only train, from data that are there")
+    parser.add_argument("--part", default="1/1", help="with --train: which of how many equal parts of the seeds")
     options = parser.parse_args()
     size = SMOKE if options.smoke else Size()
     experiment = Experiment(options.work, replace(size, seeds=options.seeds or size.seeds), options.cruxeval)
+    if options.train:
+        part, parts = map(int, options.part.split("/"))
+        experiment.train(part - 1, parts)
+        return
     if not options.table:
         experiment.run()
     print(table(experiment.results()))

@@ -56,7 +56,7 @@ NAMES = tuple(_ALL)
 """In the order of the table."""
 
 _ON_GPU = {
-    "foretrace": {"row": 65536},
+    "foretrace": {"row": 65536, "pad": True},
     "hugging_face": {"micro": 65536, "compile": True},
     "nanochat": {"micro": 65536},
 }
@@ -123,8 +123,11 @@ def _nanochat_on_gpu() -> Iterator[dict[str, Any]]:
 
 
 def _foretrace_on_gpu() -> Iterator[dict[str, Any]]:
-    for attention, row in product(("varlen", "flex", "sdpa-block"), (32768, 131072)):
+    for attention, row in product(("varlen", "flex"), (32768, 65536, 131072)):
         yield {"attention": attention, "row": row}
+    yield {"attention": "varlen", "pad": False}
+    yield {"attention": "varlen", "compile": False}
+    yield {"attention": "sdpa-block"}
 
 
 _GRIDS_ON_GPU = {"hugging_face": _hugging_face_on_gpu, "nanochat": _nanochat_on_gpu, "foretrace": _foretrace_on_gpu}

@@ -24,6 +24,8 @@ class Settings:
     optimizer: str = "adamw"
     attention: str = "auto"
     compile: bool = True
+    pad: bool = False
+    """Fill rows up, so that kernels are compiled for one shape."""
 
 
 class _Enough(Exception):
@@ -54,8 +56,9 @@ def _config(task: Task, out: Path) -> TrainConfig:
     settings = Settings(**task.settings)
     row = min(settings.row, task.tokens)
     source = Source(name="traces", folder=task.data)
+    rows = task.tokens // row
     return TrainConfig(
-        mixture=Mixture(sources=(source,), tokens_per_row=row, rows_per_batch=task.tokens // row, seed=task.seed),
+        mixture=Mixture(sources=(source,), tokens_per_row=row, rows_per_batch=rows, seed=task.seed, pad_rows=settings.pad),
         out=out,
         steps=NEVER,
         optimizer=Optimizer(name=settings.optimizer),

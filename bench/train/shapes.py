@@ -29,5 +29,6 @@ SHAPES = {
     "10M": _shape(384, 1024, layers=6, heads=6, kv_heads=2, head_dim=64),
     "30M": _shape(512, 1408, layers=10, heads=8, kv_heads=2, head_dim=64),
     "100M": _shape(768, 2048, layers=16, heads=12, kv_heads=4, head_dim=64),
+    "350M": _shape(1536, 4096, layers=14, heads=12, kv_heads=4, head_dim=128),
 }
-"""The last is for GPUs."""
+"""The last two are for GPUs."""

@@ -73,8 +73,8 @@ class Documents:
     @cached_property
     def positions(self) -> Tensor:
         """(M,) int64: each query's position in its own document."""
-        runs = [torch.arange(span.reach - 1, span.reach - 1 + span.length) for span in self.spans]
-        return torch.cat(runs).to(self.device)
+        behind = self._of_each([span.reach - 1 - span.query for span in self.spans])
+        return moved(torch.arange(len(behind)) + behind, self.device)
 
     def bounds(self, window: int | None) -> tuple[Tensor, Tensor]:
         """Two (M,) int64 tensors, `low` and `high`: query i sees the keys low[i] to high[i], both included.
@@ -84,10 +84,17 @@ class Documents:
 
         """
         if window not in self._bounds:
-            first = torch.repeat_interleave(
-                torch.tensor([span.key for span in self.spans]), torch.tensor([span.length for span in self.spans])
-            ).to(self.device)
+            first = moved(self._of_each([span.key for span in self.spans]), self.device)
             high = first + self.positions
             low = first if window is None else torch.maximum(first, high - window + 1)
             self._bounds[window] = low, high
         return self._bounds[window]
+
+    def _of_each(self, values: Sequence[int]) -> Tensor:
+        """(M,) int64: of each query the value of its span."""
+        return torch.repeat_interleave(torch.tensor(values), torch.tensor([span.length for span in self.spans]))
+
+
+def moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the host on a device; on CUDA without waiting for what the device still has to do."""
+    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

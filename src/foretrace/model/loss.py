@@ -18,10 +18,10 @@ from torch import distributed as dist
 
 from foretrace.model.collectives import all_gather
 
-CHUNK_ELEMENTS = 1 << 22
-"""Logits of a chunk: 16 MiB in float32, which stay in a CPU's last cache;"""
+CHUNK_ELEMENTS, CHUNK_ELEMENTS_ON_CUDA = 1 << 22, 1 << 26
+"""Logits of a chunk: 16 MiB in float32, which stay in a CPU's last cache, or 256 MiB, which give a GPU enough to do;"""
 CHUNK_TOKENS = 512
-"""but no fewer tokens than these, so that a large vocabulary still gives a GPU enough to do."""
+"""but no fewer tokens than these, however large the vocabulary."""
 
 
 class Predicted(NamedTuple):
@@ -87,7 +87,8 @@ class _LinearCrossEntropy(torch.autograd.Function):
         hits = torch.empty(len(targets), dtype=torch.bool, device=hidden.device)
         grad_hidden = torch.empty_like(low) if wants_hidden else None
         grad_head = torch.zeros(head.shape, dtype=torch.float32, device=head.device) if wants_head else None
-        rows = max(CHUNK_TOKENS, CHUNK_ELEMENTS // len(head))
+        elements = CHUNK_ELEMENTS_ON_CUDA if hidden.is_cuda else CHUNK_ELEMENTS
+        rows = max(CHUNK_TOKENS, elements // len(head))
         for chunk in (slice(start, start + rows) for start in range(0, len(targets), rows)):
             logits = (low[chunk] @ low_head.T).float()
             normaliser, of_target, likeliest = _score(logits, targets[chunk], words)

@@ -11,6 +11,7 @@ never crosses a document. N tokens in all, D = hidden_size, H query heads, K key
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 from zlib import crc32
 
@@ -41,10 +42,15 @@ class RMSNorm(nn.Module):
 
 def rotary_tables(config: ModelConfig, positions: Tensor) -> tuple[Tensor, Tensor]:
     """Cosines and sines of RoPE (arXiv:2104.09864) in the half-split layout: two (N, C) float32."""
-    frequencies = torch.from_numpy(inverse_frequencies(config)).to(positions.device)
-    angles = positions.float()[:, None] * frequencies
+    angles = positions.float()[:, None] * _frequencies(config, positions.device)
     angles = torch.cat([angles, angles], dim=-1)
     return angles.cos(), angles.sin()
+
+
+@cache
+def _frequencies(config: ModelConfig, device: torch.device) -> Tensor:
+    """(C / 2,) float32; kept, because a copy from the host waits for all that a GPU still has to do."""
+    return torch.from_numpy(inverse_frequencies(config)).to(device)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:

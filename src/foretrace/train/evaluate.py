@@ -1,6 +1,6 @@
 """What a model does on held-out documents, given the true tokens before each.
 
-record = validate(model, Path("shards-validation"), tokens_per_row=8192, dtype=torch.bfloat16)
+record = validate(model, Path("shards-validation"), mixture, tokenizer.fingerprint, torch.bfloat16)
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from foretrace.data.batch import Batch, read_row
 from foretrace.data.loader import in_order
+from foretrace.data.mixture import Mixture
 from foretrace.model.transformer import CausalLM
 from foretrace.train.device import precision
 from foretrace.train.metrics import LossTable
@@ -21,10 +22,27 @@ from foretrace.train.rows import Row, predict_row
 
 
 def validate(
-    model: CausalLM, folder: Path, tokens_per_row: int, dtype: torch.dtype, ranks: Ranks | None = None
+    model: CausalLM,
+    folder: Path,
+    mixture: Mixture,
+    tokenizer: str,
+    dtype: torch.dtype,
+    ranks: Ranks | None = None,
 ) -> dict[str, Any]:
-    """Measures a folder of shards: see `measure`."""
-    return measure(model, in_order(folder, tokens_per_row), dtype, ranks)
+    """Measures a folder of shards in rows like those of training: see `measure`.
+
+    Raises:
+        FormatError: there are no shards, or damaged ones, or they are of another tokenizer.
+
+    """
+    rows = in_order(
+        folder,
+        mixture.tokens_per_row,
+        pad_rows=mixture.pad_rows,
+        vocab_size=model.config.vocab_size,
+        tokenizer=tokenizer,
+    )
+    return measure(model, rows, dtype, ranks)
 
 
 @torch.no_grad()

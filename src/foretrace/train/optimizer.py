@@ -1,7 +1,7 @@
 """The optimisers: AdamW for everything, or Muon for the matrices of the layers and AdamW for the rest.
 
-Muon (https://kellerjordan.github.io/posts/muon) is `torch.optim.Muon`, its updates scaled to AdamW's root mean
-square (arXiv:2502.16982, section 2.2), so that one learning rate serves both. Measured: `docs/training.md`, section 3.
+Muon's updates are scaled to AdamW's root mean square (`muon.py`), so that one learning rate serves both. Measured:
+`docs/training.md`, section 3.
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from torch.distributed.tensor import DTensor
 
 from foretrace.errors import UsageError
 from foretrace.train.config import Optimizer
-from foretrace.train.muon import ShardedMuon
+from foretrace.train.muon import Muon, ShardedMuon
 
 
 def make_optimizers(model: nn.Module, config: Optimizer, lr: float) -> list[torch.optim.Optimizer]:
@@ -33,8 +33,8 @@ def make_optimizers(model: nn.Module, config: Optimizer, lr: float) -> list[torc
     optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr=lr, betas=config.betas, fused=True)]
     if matrices:
         chosen = [parameters[n] for n in matrices]
-        kind = ShardedMuon if isinstance(chosen[0], DTensor) else torch.optim.Muon
-        optimizers.append(kind(chosen, lr=lr, weight_decay=config.weight_decay, adjust_lr_fn="match_rms_adamw"))
+        kind = ShardedMuon if isinstance(chosen[0], DTensor) else Muon
+        optimizers.append(kind(chosen, lr=lr, weight_decay=config.weight_decay))
     return optimizers
 
 

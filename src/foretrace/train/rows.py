@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from foretrace.data.batch import Batch
-from foretrace.model.documents import Documents
+from foretrace.model.documents import Documents, moved
 from foretrace.model.loss import Predicted
 from foretrace.model.transformer import CausalLM
 from foretrace.train.context import divisible, pieces_of
@@ -68,14 +68,10 @@ class Row:
             owners[predicted],
             batch.sources,
         )
-        tokens, *predictions = (_moved(torch.from_numpy(array), device) for array in arrays)
+        tokens, *predictions = (moved(torch.from_numpy(array), device) for array in arrays)
         return cls(tokens, documents, *predictions)
 
 
 def predict_row(model: CausalLM, row: Row) -> Predicted:
     """Scores every prediction of a row."""
     return model.predict(row.tokens, row.documents, row.where, row.targets, row.weights)[0]
-
-
-def _moved(tensor: Tensor, device: torch.device) -> Tensor:
-    return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor

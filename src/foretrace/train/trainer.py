@@ -86,6 +86,7 @@ class Trainer:
         names = [source.name for source in config.mixture.sources]
         self.meter = StepMeter(names, self.device, **peaks, group=self.ranks.readers, devices=self.ranks.size)
         if config.hardware.compile:
+            torch.compiler.reset()  # what an earlier stage has compiled counts against a limit
             self.model.compile_layers(dynamic=not config.mixture.pad_rows)
 
     def run(self) -> CausalLM:
@@ -261,7 +262,8 @@ class Trainer:
         if self.step % config.log_every == 0 or self.step == config.steps:
             self._write(self.meter.read() | (self.jepa.read(self.ranks.readers) if self.jepa else {}))
         if config.validation and (self.step % config.validate_every == 0 or self.step == config.steps):
-            measured = validate(self.model, config.validation, config.mixture.tokens_per_row, self.dtype, self.ranks)
+            tokenizer = self.tokenizer.fingerprint
+            measured = validate(self.model, config.validation, config.mixture, tokenizer, self.dtype, self.ranks)
             self._write(measured | self._sample(config.validation))
         if self.step % config.save_every == 0:
             self.save()
@@ -273,7 +275,8 @@ class Trainer:
         shard = Shard(shard_files(folder)[0])
         documents = [shard.document(at) for at in range(min(self.config.samples, len(shard)))]
         self.model.eval()
-        with precision(self.device, self.dtype):
+        # the layers are compiled for whole rows; here every length comes once
+        with precision(self.device, self.dtype), torch.compiler.set_stance("force_eager"):
             records, shares = predict_samples(greedy(self.model), self.tokenizer, documents, SAMPLE_TOKENS)
         self.model.train()
         self.journal.sample([self._where() | record for record in records])

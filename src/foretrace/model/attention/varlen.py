@@ -5,13 +5,14 @@ repeated on it.
 """
 
 import inspect
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from foretrace.model.documents import Documents
+from foretrace.model.documents import Documents, Span, moved
 
 
 class _Plan(NamedTuple):
@@ -50,12 +51,11 @@ def _plan(documents: Documents) -> _Plan:
         spans = documents.spans
         seen = [span.reach + span.length - 1 for span in spans]
         whole = all(span.reach == 1 and span.query == span.key for span in spans)
-        index = torch.cat([torch.arange(span.key, span.key + n) for span, n in zip(spans, seen, strict=True)])
         documents.plans["varlen"] = _Plan(
             _cumulative([span.length for span in spans], documents.device),
             _cumulative(seen, documents.device),
             max(seen),
-            None if whole else index.to(documents.device),
+            None if whole else moved(_spread(spans, seen), documents.device),
         )
     found = documents.plans["varlen"]
     assert isinstance(found, _Plan)
@@ -63,7 +63,12 @@ def _plan(documents: Documents) -> _Plan:
 
 
 def _cumulative(lengths: list[int], device: torch.device) -> Tensor:
-    return torch.tensor([0, *lengths]).cumsum(0).to(torch.int32).to(device)
+    return moved(torch.tensor([0, *lengths]).cumsum(0).to(torch.int32), device)
+
+
+def _spread(spans: Sequence[Span], seen: Sequence[int]) -> Tensor:
+    """Indices of the keys that the spans see, span by span."""
+    return torch.cat([torch.arange(span.key, span.key + number) for span, number in zip(spans, seen, strict=True)])
 
 
 @cache
