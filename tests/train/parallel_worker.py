@@ -20,7 +20,7 @@ from tiny_run import TOKENIZER
 from foretrace.data.mixture import Mixture, Source
 from foretrace.errors import ForetraceError, FormatError
 from foretrace.model.config import ModelConfig
-from foretrace.train.config import Hardware, Optimizer, Parallel, TrainConfig
+from foretrace.train.config import Hardware, Jepa, Optimizer, Parallel, TrainConfig
 from foretrace.train.schedule import Schedule
 from foretrace.train.trainer import Trainer
 
@@ -40,10 +40,11 @@ STEPS = 6
 
 def config_of(folder: Path, out: str, parallel: dict[str, int], **options: Any) -> TrainConfig:
     """Six steps of three rows, which two or four ranks cannot share evenly."""
-    sources = tuple(Source(name=name, folder=folder / name) for name in ("first", "second"))
+    sources = tuple(Source(name=name, folder=folder / name) for name in options.pop("sources", ("first", "second")))
+    jepa = options.pop("jepa", None)
     hardware = {"device": "cpu", "dtype": "float32", "attention": "sdpa-block"} | options.pop("hardware", {})
     config = TrainConfig(
-        mixture=Mixture(sources=sources, tokens_per_row=63, rows_per_batch=3),
+        mixture=Mixture(sources=sources, tokens_per_row=options.pop("row", 63), rows_per_batch=3),
         validation=folder / "validation",
         out=folder / out,
         steps=STEPS,
@@ -51,6 +52,7 @@ def config_of(folder: Path, out: str, parallel: dict[str, int], **options: Any) 
         optimizer=Optimizer(name=options.pop("optimizer", "adamw")),
         hardware=Hardware(**hardware),
         parallel=Parallel(**parallel),
+        jepa=Jepa(**jepa) if jepa else None,
         log_every=1,
         save_every=100,
         validate_every=3,

@@ -18,6 +18,16 @@ pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(),
 EXACT = Hardware(device="cpu", dtype="float32", attention="sdpa-block")
 
 
+@pytest.fixture
+def run(run: TrainConfig) -> TrainConfig:
+    """From weights made on a CPU: a GPU draws others."""
+    begun = replace(run, out=run.out.with_name("begun"))
+    trainer = Trainer(MODEL, TOKENIZER, begun)
+    trainer.save()
+    trainer.batches.close()
+    return replace(run, init_from=begun.out / "checkpoint")
+
+
 def trained(run: TrainConfig, name: str, **changed: object) -> tuple[list[float], TrainConfig]:
     run = replace(run, out=run.out.with_name(name), **changed)  # type: ignore[arg-type]
     Trainer(MODEL, TOKENIZER, run).run()

@@ -20,10 +20,12 @@ from torch import Tensor
 
 from foretrace.data.batch import PADDING, Batch
 from foretrace.data.kinds import Kind
+from foretrace.data.render import render
 from foretrace.data.shards import Document, shard_name, write_shard
 from foretrace.errors import UsageError
 from foretrace.model.interchange import load_pretrained
 from foretrace.model.transformer import CausalLM
+from foretrace.record.program import record_program
 from foretrace.train.config import Parallel
 from foretrace.train.context import divisible, pieces_of
 from foretrace.train.optimizer import make_optimizers
@@ -193,6 +195,27 @@ def test_what_else_a_run_may_have(folder: Path, name: str, options: dict[str, An
     launch(4, folder, *cases, patience=1200)
     for made in cases:
         assert_equal_runs(folder, made["out"], options, alone, atol)
+
+
+@pytest.mark.slow
+def test_jepa_pairs_are_those_of_one_process(folder: Path) -> None:
+    (folder / "traces").mkdir()
+    source = "def power(base, exponent):\n    out = 1\n    for _ in range(exponent):\n        out *= base\n    return out\n"
+    recorded = [record_program(source, "power", f"{n}, {n % 3}") for n in range(40)]
+    documents = [render(TOKENIZER, trace) for trace in recorded]
+    write_shard(
+        folder / "traces" / shard_name(0), documents, vocab_size=TOKENIZER.vocab_size, tokenizer=TOKENIZER.fingerprint
+    )
+    jepa = {"weight": 2.0, "predictor_ids": [TOKENIZER.vocab_size - 1]}
+    options = {"sources": ["traces"], "row": 700, "jepa": jepa}
+    trainer_of(folder, case("alone jepa", options=options)).run()
+    cases = [case("jepa data=2", options=options, data=2), case("jepa tensor=2", options=options, tensor=2)]
+    launch(2, folder, *cases)
+    for made in cases:
+        assert_equal_runs(folder, made["out"], options, "alone jepa")
+        for key in ("jepa_cosine", "jepa_variance"):
+            ours, wanted = curve(folder, made["out"], key), curve(folder, "alone jepa", key)
+            np.testing.assert_allclose(ours, wanted, rtol=0, atol=1e-5, err_msg=key)
 
 
 # ---------------------------------------------------------------------------------------------------
