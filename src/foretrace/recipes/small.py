@@ -12,7 +12,7 @@ from foretrace.recipes.tiny import tiny
 from foretrace.train.config import Hardware, Optimizer, TrainConfig
 from foretrace.train.schedule import Schedule
 
-ROW, ROWS = 32_768, 8
+ROW, ROWS = 131_072, 2
 """A batch of 262,144 tokens; CWM's law (`train/scaling.py`) has some 350,000 for this much compute, at contexts of 4,096."""
 
 
