@@ -15,7 +15,7 @@ other held-out programs. The learning rate is tuned for no arm: it is that of th
 import argparse
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, cached_property
 from itertools import islice
@@ -101,8 +101,8 @@ ARMS = tuple(_arms())
 class Experiment:
     """A folder with data, runs and results."""
 
-    def __init__(self, work: Path, size: Size) -> None:
-        self.work, self.size = work, size
+    def __init__(self, work: Path, size: Size, arms: Sequence[Arm] = ARMS) -> None:
+        self.work, self.size, self.arms = work, size, arms
         self.file = work / "results.jsonl"
         work.mkdir(parents=True, exist_ok=True)
 
@@ -123,7 +123,7 @@ class Experiment:
             self._trained(arm, seed)
 
     def _runs(self) -> list[tuple[Arm, int]]:
-        return [(arm, seed) for seed in range(self.size.seeds) for arm in ARMS]
+        return [(arm, seed) for seed in range(self.size.seeds) for arm in self.arms]
 
     def results(self) -> list[dict[str, Any]]:
         """What is done."""
@@ -296,11 +296,13 @@ def main() -> None:
     parser.add_argument("--table", action="store_true")
     parser.add_argument("--seeds", type=int)
     parser.add_argument("--tokens", type=int, help="of each run")
+    parser.add_argument("--arms", type=int, nargs="+", default=range(len(ARMS)), help="numbers of those to run, from 0")
     parser.add_argument("--train", action="store_true", help="only train, from data that are there")
     parser.add_argument("--part", default="1/1", help="which of how many equal parts of the runs to do")
     options = parser.parse_args()
     changed = {name: getattr(options, name) for name in ("seeds", "tokens") if getattr(options, name)}
-    experiment = Experiment(options.work, replace(SMOKE if options.smoke else FULL, **changed))
+    size = replace(SMOKE if options.smoke else FULL, **changed)
+    experiment = Experiment(options.work, size, [ARMS[number] for number in options.arms])
     part, parts = map(int, options.part.split("/"))
     if options.train:
         experiment.train(part - 1, parts)
