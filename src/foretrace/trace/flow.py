@@ -10,9 +10,10 @@ around it), because the text decides among the candidates; it should not allow t
 
 import ast
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+
+from foretrace.trace.syntax import parse
 
 Lines = list[int]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -73,10 +74,7 @@ def scopes_of(source: str) -> list[Scope]:
     """All scopes of `source`, the module first; where it does not parse, only names and extents."""
     module = Scope("<module>", "module", [1], 1)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(source)
-        _Graph(module).body(tree.body)
+        _Graph(module).body(parse(source).body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         module = _by_indentation(source.split("\n"))
     return list(module.walk())
