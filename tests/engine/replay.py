@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foretrace.data.tokenizer import Tokenizer
-from foretrace.engine import Generation, Grammar
+from foretrace.engine import Drafter, Generation, Grammar
 from foretrace.trace import Segment, Token, Trace, to_segments
 
 
@@ -39,6 +39,7 @@ class ReplayEngine:
         seed: int = 0,
         stop: Collection[int] = (),
         grammars: Sequence[Grammar] | None = None,
+        drafters: Sequence[Drafter] | None = None,
     ) -> list[Generation]:
         return [self._continue(list(p), max_tokens) for p in prompts]
 

@@ -1,71 +1,50 @@
 """The embedded engine, by NumPy and by the C kernel, against the torch model: cached or not, alone or in a batch."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from foretrace.data.tokenizer import Tokenizer
+sys.path.insert(0, str(Path(__file__).parent))
+
+from random_checkpoints import CONFIG, forward_of, random_checkpoint, sequence
+
 from foretrace.engine.embedded import EmbeddedEngine
-from foretrace.engine.forward import Forward, NumpyForward
-from foretrace.engine.kernel import KernelForward, best_forward, library
+from foretrace.engine.forward import NumpyForward
+from foretrace.engine.kernel import best_forward
+from foretrace.engine.sampling import log_softmax
 from foretrace.errors import UsageError
-from foretrace.model.checkpoint import Checkpoint, expected_shapes, load_checkpoint, save_checkpoint
-from foretrace.model.config import ModelConfig
-
-TOKENIZER = Tokenizer.train([], vocab_size=700)
-CONFIG = ModelConfig(
-    vocab_size=TOKENIZER.vocab_size,
-    hidden_size=32,
-    intermediate_size=48,
-    num_hidden_layers=5,
-    num_attention_heads=4,
-    num_key_value_heads=2,
-    head_dim=32,
-    max_position_embeddings=128,
-    sliding_window=6,
-)
+from foretrace.model.checkpoint import Checkpoint
 
 
-def forward_of(name: str, checkpoint: Checkpoint) -> Forward:
-    if name == "numpy":
-        return NumpyForward(checkpoint.config, checkpoint.weights)
-    kernel = library()
-    if kernel is None:
+def engine_of(name: str, checkpoint: Checkpoint) -> EmbeddedEngine:
+    forward = forward_of(name, checkpoint)
+    if forward is None:
         pytest.skip("this installation has no C kernel")
-    return KernelForward(kernel, checkpoint.config, checkpoint.weights)
-
-
-def random_checkpoint(folder: Path, config: ModelConfig = CONFIG, seed: int = 0) -> Checkpoint:
-    rng = np.random.default_rng(seed)
-    shapes = expected_shapes(config).items()
-    save_checkpoint(folder, config, {n: rng.normal(0, 0.3, s).astype(np.float32) for n, s in shapes}, TOKENIZER)
-    return load_checkpoint(folder)
+    return EmbeddedEngine(checkpoint, "random", forward)
 
 
 @pytest.fixture(scope="module", params=["numpy", "kernel"])
 def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> EmbeddedEngine:
     checkpoint = random_checkpoint(tmp_path_factory.mktemp("checkpoint"))
-    return EmbeddedEngine(checkpoint, "random", forward_of(request.param, checkpoint))
+    return engine_of(request.param, checkpoint)
 
 
-def sequence(length: int, seed: int = 1) -> list[int]:
-    return np.random.default_rng(seed).integers(0, CONFIG.vocab_size, length).tolist()
-
-
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
 @pytest.mark.parametrize("name", ["numpy", "kernel"])
-def test_logits_equal_the_torch_model(name: str, tmp_path: Path) -> None:
+def test_logits_equal_the_torch_model(name: str, dtype: str, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from foretrace.model.transformer import CausalLM, Documents
 
-    checkpoint = random_checkpoint(tmp_path, seed=5)
+    checkpoint = random_checkpoint(tmp_path, seed=5, dtype=dtype)
     model = CausalLM(CONFIG)
     model.load_state_dict({n: torch.from_numpy(w) for n, w in checkpoint.weights.items()})
     ids = sequence(100)  # well past the window, and more rows than the kernel takes at once
     with torch.no_grad():
         reference = model(torch.tensor(ids), Documents.of((100,))).numpy()
-    engine = EmbeddedEngine(checkpoint, "x", forward_of(name, checkpoint))
+    engine = engine_of(name, checkpoint)
     np.testing.assert_allclose(engine.logits(ids), reference, atol=1e-3)
 
 
@@ -73,8 +52,8 @@ def test_room_for_positions_grows_without_loss(tmp_path: Path) -> None:
     config = replace(CONFIG, max_position_embeddings=700)
     checkpoint = random_checkpoint(tmp_path, config)
     ids = sequence(600)  # more than twice what a new cache holds
-    by_kernel = EmbeddedEngine(checkpoint, "x", forward_of("kernel", checkpoint))
-    by_numpy = EmbeddedEngine(checkpoint, "x", forward_of("numpy", checkpoint))
+    by_kernel = engine_of("kernel", checkpoint)
+    by_numpy = engine_of("numpy", checkpoint)
     np.testing.assert_allclose(by_kernel.logits(ids), by_numpy.logits(ids), atol=1e-3)
     [generation] = by_kernel.generate([ids[:250]], max_tokens=300)
     best, _ = by_kernel.predict_next(ids[:250] + generation.tokens)
@@ -86,12 +65,14 @@ def test_a_shape_that_the_kernel_does_not_take_falls_back(tmp_path: Path) -> Non
     assert isinstance(best_forward(checkpoint.config, checkpoint.weights), NumpyForward)
 
 
-def test_tokens_outside_the_vocabulary_never_reach_the_kernel(tmp_path: Path) -> None:
+def test_what_is_out_of_range_never_reaches_the_kernel(tmp_path: Path) -> None:
     checkpoint = random_checkpoint(tmp_path)
-    engine = EmbeddedEngine(checkpoint, "x", forward_of("kernel", checkpoint))
+    engine = engine_of("kernel", checkpoint)
     for bad in (-1, CONFIG.vocab_size):
         with pytest.raises(IndexError, match="out of range"):
             engine.logits([1, bad])
+    with pytest.raises(IndexError, match="context"):
+        engine.logits([1] * (CONFIG.max_position_embeddings + 1))
 
 
 def test_cached_decoding_equals_one_pass(engine: EmbeddedEngine) -> None:
@@ -133,6 +114,33 @@ def test_sampling_is_seeded_and_follows_the_distribution(engine: EmbeddedEngine)
     assert nucleus == [likeliest]
 
 
+def test_how_likely_the_chosen_tokens_and_the_next_ones_are(engine: EmbeddedEngine) -> None:
+    prompt = sequence(10)
+    for temperature in (0.0, 1.0):
+        [generation] = engine.generate([prompt], max_tokens=8, temperature=temperature, seed=4)
+        ids = prompt + generation.tokens
+        expected = log_softmax(engine.logits(ids))[9:-1]
+        others = expected.copy()
+        others[np.arange(8), generation.tokens] = -np.inf
+        own = expected[np.arange(8), generation.tokens]
+        np.testing.assert_allclose(generation.logprobs, own, atol=1e-4)
+        np.testing.assert_allclose(generation.margins, own - others.max(-1), atol=1e-4)
+        assert (min(generation.margins) >= 0) == (temperature == 0)
+    top = engine.top_next(prompt, 5)
+    assert [token for token, _ in top] == np.argsort(-log_softmax(engine.logits(prompt))[-1])[:5].tolist()
+    np.testing.assert_allclose([p for _, p in top], np.sort(log_softmax(engine.logits(prompt))[-1])[::-1][:5], atol=1e-4)
+    assert len(engine.top_next(prompt, 10_000)) == CONFIG.vocab_size
+
+
 def test_an_empty_prompt_is_a_clear_error(engine: EmbeddedEngine) -> None:
     with pytest.raises(UsageError, match="empty prompt"):
         engine.generate([[]], max_tokens=1)
+    with pytest.raises(UsageError, match="empty prompt"):
+        engine.top_next([], 1)
+
+
+def test_a_prompt_beyond_the_context_is_a_clear_error(engine: EmbeddedEngine) -> None:
+    full = [1] * engine.context_length
+    assert engine.top_next(full, 1)
+    with pytest.raises(UsageError, match="more than the model's context holds"):
+        engine.top_next([*full, 1], 1)

@@ -29,8 +29,10 @@ def forbidden_at(trace: Trace, source: str, arguments: str) -> int | None:
     grammar = FrameGrammar(TOKENIZER, prompt, trace.header.python)
     ids = TOKENIZER.encode(to_segments(trace))
     for at in range(len(TOKENIZER.encode(prompt.segments)), len(ids)):
-        if not grammar.allowed()[ids[at]]:
+        forced = list(grammar.forced())
+        if not grammar.allowed()[ids[at]] or ids[at : at + len(forced)] != forced:
             return at
+        assert not forced or grammar.allowed().sum() == 1
         grammar.advance(ids[at])
     return None
 
@@ -112,8 +114,35 @@ def test_a_model_that_knows_nothing_writes_no_ghosts_under_the_grammar() -> None
     assert not any(frame.ghost for frame in frames)
 
 
+def test_what_has_no_rival_is_forced() -> None:
+    source = "def f(x):\n    if x:\n        return 1\n    return 2\n"
+    grammar = FrameGrammar(TOKENIZER, build_prompt(source, "f", "0"))
+
+    def forced() -> list[Segment]:
+        return TOKENIZER.decode(grammar.forced())
+
+    def write(*segments: Segment) -> None:
+        for token in TOKENIZER.encode(segments):
+            grammar.advance(token)
+
+    assert forced() == []  # anything may come first that is an event
+    write(Token.LINE_SEP)
+    assert forced() == []  # a state is the model's own
+    write('{"x": ".."}', Token.ACTION_SEP)
+    assert forced() == ["    if x:\n", Token.FRAME_SEP]
+    write("    if x:\n", Token.FRAME_SEP, Token.LINE_SEP, '{"x": ".."}', Token.ACTION_SEP)
+    assert forced() == []  # two lines, which begin with other spaces
+    write("    return 2\n", Token.FRAME_SEP, Token.RETURN_SEP)
+    assert forced() == [Token.ACTION_SEP]
+    write(Token.ACTION_SEP)
+    assert forced() == ["    return 2\n", Token.ARG_SEP]
+    write("    return 2\n", Token.ARG_SEP, '"2"', Token.FRAME_SEP)
+    assert forced() == [Token.END_OF_TEXT]
+
+
 def test_text_that_leaves_the_grammar_is_not_constrained() -> None:
     grammar = FrameGrammar(TOKENIZER, build_prompt("def f(x):\n    return x\n", "f", "0"))
     for token in TOKENIZER.encode([Token.LINE_SEP, '{"x": ', Token.ACTION_SEP, "    return x\n", Token.FRAME_SEP]):
         grammar.advance(token)
     assert np.all(grammar.allowed())
+    assert not grammar.forced()

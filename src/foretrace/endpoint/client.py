@@ -75,13 +75,32 @@ class Endpoint:
             EndpointError: the server cannot be reached, refuses, keeps failing or answers nonsense, or money is out.
 
         """
-        body = self._body(prompt)
+        answer = self.post("/chat/completions" if self.chat else "/completions", self._body(prompt))
+        try:
+            return self._count(read_completion(answer, chat=self.chat, logprobs=self.logprobs))
+        except EndpointError as error:
+            raise EndpointError(self._without_key(f"{self.url}: {error}")) from None
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """The JSON that the server answers to a request of the caller's own; `path` comes after the address.
+
+        Raises:
+            EndpointError: see `complete`, but for nonsense that is JSON.
+
+        """
+        return self._ask("POST", path, body)
+
+    def get(self, path: str) -> Any:
+        """The JSON at a path after the address, such as `/models`; errors as for `post`."""
+        return self._ask("GET", path, None)
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
         for attempt in range(self.retries.most + 1):
             if self.cost_limit is not None and self.usage.cost >= self.cost_limit:
                 raise EndpointError(f"the cost limit is reached: {self.usage.cost:.4f} of {self.cost_limit}")
-            problem, answer = self._try(body)
+            problem, answer = self._try(method, self.url.rstrip("/") + path, body)
             if answer is not None and answer.is_success:
-                return self._count(self._read(answer))
+                return self._read(answer)
             wait = self.retries.wait_before(attempt, answer.headers.get("retry-after") if answer is not None else None)
             if wait is None or (answer is not None and answer.status_code not in AGAIN):
                 raise EndpointError(problem + (f" (tried {attempt + 1} times)" if attempt else ""))
@@ -126,11 +145,10 @@ class Endpoint:
             return body | {"prompt": prompt}
         return body | {"messages": [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)}
 
-    def _try(self, body: dict[str, Any]) -> tuple[str, Any]:
+    def _try(self, method: str, address: str, body: Mapping[str, Any] | None) -> tuple[str, Any]:
         """What is wrong with the answer, and the answer, if there is any."""
-        address = self.url.rstrip("/") + ("/chat/completions" if self.chat else "/completions")
         try:
-            answer = self._client.post(address, json=body)
+            answer = self._client.request(method, address, json=body)
         except self._httpx.TimeoutException:
             return f"{address} did not answer within {self.timeout:g} s", None
         except self._httpx.TransportError as error:
@@ -142,11 +160,9 @@ class Endpoint:
             hint = f"; the key is taken from ${self.key_variable}, which is {'set' if self._key else 'not set'}"
         return self._without_key(f"{address} answered {answer.status_code}{hint}: {shown(answer.text)}"), answer
 
-    def _read(self, answer: Any) -> Completion:
+    def _read(self, answer: Any) -> Any:
         try:
-            return read_completion(answer.json(), chat=self.chat, logprobs=self.logprobs)
-        except EndpointError as error:
-            raise EndpointError(self._without_key(f"{self.url}: {error}")) from None
+            return answer.json()
         except ValueError as error:
             problem = f"{self.url} answered something that is not JSON: {shown(answer.text)}"
             raise EndpointError(self._without_key(problem)) from error

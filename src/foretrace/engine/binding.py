@@ -18,6 +18,7 @@ from typing import Any
 
 from foretrace.errors import UsageError
 from foretrace.record.values import Renderer
+from foretrace.trace.syntax import parse
 
 WRAPPER = "main"
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -72,7 +73,7 @@ def parse_source(source: str) -> ast.Module:
 
     """
     try:
-        return ast.parse(source)
+        return parse(source)
     except SyntaxError as error:
         raise UsageError(f"the source does not parse at line {error.lineno}: {error.msg}") from error
     except (ValueError, RecursionError, MemoryError) as error:
@@ -132,7 +133,7 @@ def parse_arguments(arguments: str) -> ast.Call:
     try:
         text = f"f({arguments}\n)"
         compile(text, "<arguments>", "eval")  # finds what parsing does not: a keyword given twice
-        parsed = ast.parse(text, mode="eval").body
+        parsed = parse(text, expression=True).body
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         message = error.msg if isinstance(error, SyntaxError) else str(error)
         raise UsageError(

@@ -1,10 +1,11 @@
 """The embedded engine: prediction without torch, on any CPU.
 
 The forward pass is a small C kernel, or NumPy where nothing could be compiled: `docs/engine.md` has the measurements behind
-that choice. Here is what surrounds it: prompts decoded together, a finished one making room for the next, on every core.
-B sequences, T tokens, D hidden_size.
+that choice. Here is what surrounds it: prompts decoded together, a finished one making room for the next, on every core; of
+drafts, what would have been chosen anyway; and what was computed lately, for prompts that begin alike.
 
     engine = EmbeddedEngine(load_checkpoint(folder), name="tiny")
+    engine.generate([ids], max_tokens=200, stop=[end], drafters=[TraceDrafter(engine.tokenizer, prompt)])
 """
 
 import os
@@ -15,25 +16,29 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from foretrace.data.tokenizer import Tokenizer
-from foretrace.engine.forward import Array, Forward, Ids
+from foretrace.engine.decoding import Decoding
+from foretrace.engine.forward import Array, Cache, Forward, Ids
 from foretrace.engine.kernel import best_forward
-from foretrace.engine.sampling import Sampler
-from foretrace.engine.types import Generation, Grammar
-from foretrace.errors import UsageError
+from foretrace.engine.recent import RecentCaches
+from foretrace.engine.sampling import Sampler, judge, log_softmax
+from foretrace.engine.types import Drafter, Generation, Grammar, check_prompts
 from foretrace.model.checkpoint import Checkpoint
 
 BATCH = 48
 """Sequences a worker decodes together: as many rows as the kernel keeps in a core's cache."""
+DRAFT = 16
+"""Tokens that are drafted for a sequence, at most. Fewer take more passes; of more, more are thrown away."""
 
 
 class EmbeddedEngine:
-    """Greedy and sampled decoding of a checkpoint, without torch."""
+    """Greedy and sampled decoding of a checkpoint, without torch. Any number of threads may use it at the same time."""
 
     def __init__(self, checkpoint: Checkpoint, name: str, forward: Forward | None = None) -> None:
         self._name, self._tokenizer = name, checkpoint.tokenizer
         self._context_length = checkpoint.config.max_position_embeddings
         self.forward = forward or best_forward(checkpoint.config, checkpoint.weights)
         """How the model is computed."""
+        self._recent = RecentCaches(self.forward.new_cache)
 
     @property
     def name(self) -> str:
@@ -60,27 +65,36 @@ class EmbeddedEngine:
         seed: int = 0,
         stop: Collection[int] = (),
         grammars: Sequence[Grammar] | None = None,
+        drafters: Sequence[Drafter] | None = None,
     ) -> list[Generation]:
-        """Continues every prompt. The result does not depend on which prompts are decoded together, nor on timing.
+        """Continues every prompt.
+
+        With the C kernel the result depends, to the last bit, neither on drafters nor on what is decoded together or was
+        decoded before. NumPy's sums depend on shapes: there nothing is drafted or kept, and ties may fall otherwise.
 
         Raises:
             UsageError: a prompt is empty.
 
         """
-        if not all(len(p) for p in prompts):
-            raise UsageError("cannot continue an empty prompt")
-        sampler = Sampler(temperature, top_p, seed)
-        work = _Work(prompts, self._context_length, max_tokens, sampler, frozenset(stop), grammars)
-        cores = 1 if self.forward.threads_itself else len(os.sched_getaffinity(0))
-        workers = min(cores, len(prompts))
-        size = min(BATCH, -(-len(prompts) // max(workers, 1)))
-        if workers <= 1:
-            _Batch(self.forward, work, size).run()
-        else:
-            with ThreadPoolExecutor(workers) as pool:
-                for done in [pool.submit(_Batch(self.forward, work, size).run) for _ in range(workers)]:
-                    done.result()
-        return work.results
+        check_prompts(prompts)
+        sampler, ends, missing = Sampler(temperature, top_p, seed), frozenset(stop), [None] * len(prompts)
+        sequences = [
+            Decoding(
+                number,
+                prompt,
+                max_tokens=max_tokens,
+                context=self._context_length,
+                sampler=sampler,
+                stop=ends,
+                grammar=grammar,
+                drafter=drafter,
+            )
+            for number, (prompt, grammar, drafter) in enumerate(
+                zip(prompts, grammars or missing, drafters or missing, strict=True)
+            )
+        ]
+        self._decode([sequence for sequence in sequences if not sequence.finish])
+        return [sequence.generation() for sequence in sequences]
 
     def predict_next(self, ids: Sequence[int]) -> tuple[Ids, Array]:
         """The likeliest next token (T,) and the log probability (T - 1,) of each actual one."""
@@ -88,112 +102,94 @@ class EmbeddedEngine:
         actual = np.asarray(ids[1:], dtype=np.int64)
         return logits.argmax(-1), log_softmax(logits[:-1])[np.arange(len(actual)), actual]
 
+    def top_next(self, ids: Sequence[int], count: int) -> list[tuple[int, float]]:
+        """The `count` likeliest next tokens after `ids`, with their log probabilities, likeliest first.
+
+        Raises:
+            UsageError: there are no ids, or more than the context holds.
+
+        """
+        check_prompts([ids], self.context_length)
+        cache = self._take(ids)
+        hidden = self.forward.advance([ids[cache.length :]], [cache])
+        self._give(ids, cache)
+        [logprobs] = log_softmax(self.forward.logits(hidden[-1:]))
+        best = np.argsort(-logprobs, kind="stable")[:count]
+        return list(zip(best.tolist(), logprobs[best].tolist(), strict=True))
+
     def logits(self, ids: Sequence[int]) -> Array:
         """Next-token logits at every position: (T, vocab_size)."""
-        cache = self.forward.new_cache(1)
-        hidden = self.forward.advance(np.asarray([ids], dtype=np.int64), cache, np.array([0]))
-        return self.forward.logits(hidden[0])
+        return self.forward.logits(self.forward.advance([ids], [self.forward.new_cache()]))
 
+    def _decode(self, sequences: list[Decoding]) -> None:
+        """Continues them until all have ended, on every core."""
+        waiting = deque(sorted(sequences, key=lambda sequence: -len(sequence.ids)))  # that none of the last begins late
+        cores = 1 if self.forward.threads_itself else len(os.sched_getaffinity(0))
+        workers = min(cores, len(sequences))
+        if workers <= 1:
+            self._work(waiting, BATCH)
+            return
+        with ThreadPoolExecutor(workers) as pool:
+            size = min(BATCH, -(-len(sequences) // workers))
+            for done in [pool.submit(self._work, waiting, size) for _ in range(workers)]:
+                done.result()
 
-class _Work:
-    """Prompts that workers take one by one, and what has become of them."""
-
-    def __init__(
-        self,
-        prompts: Sequence[Sequence[int]],
-        context: int,
-        max_tokens: int,
-        sampler: Sampler,
-        stop: frozenset[int],
-        grammars: Sequence[Grammar] | None,
-    ) -> None:
-        self.prompts, self.max_tokens, self.sampler, self.stop = prompts, max_tokens, sampler, stop
-        self.grammars = grammars
-        self.room = [context - len(p) for p in prompts]
-        self.results = [Generation([], [], "length" if room > 0 else "context") for room in self.room]
-        able = [i for i, room in enumerate(self.room) if room > 0 and max_tokens > 0]
-        self.waiting = deque(sorted(able, key=lambda i: -len(prompts[i])))
-        """Numbers of prompts; long ones first, so that the last to finish is not one that began late."""
-
-    def choose(self, logits: Array, numbers: Sequence[int]) -> Ids:
-        """The next token (B,) of the sequences `numbers`, of those that their grammars allow. logits: (B, vocab_size)."""
-        if self.grammars is not None:
-            allowed = np.stack([self.grammars[number].allowed() for number in numbers])
-            logits = np.where(allowed, logits, -np.inf)
-        tokens = self.sampler.choose(logits, numbers, [len(self.results[number].tokens) for number in numbers])
-        if self.grammars is not None:
-            for number, token in zip(numbers, tokens.tolist(), strict=True):
-                self.grammars[number].advance(token)
-        return tokens
-
-    def add(self, number: int, token: int, logprob: float) -> bool:
-        """Appends a token to a continuation; whether that ends it."""
-        result = self.results[number]
-        result.tokens.append(token)
-        result.logprobs.append(logprob)
-        count = len(result.tokens)
-        if token in self.stop:
-            finish = "stop"
-        elif count >= self.max_tokens:
-            finish = "length"
-        elif count >= self.room[number]:
-            finish = "context"
-        else:
-            return False
-        self.results[number] = Generation(result.tokens, result.logprobs, finish)
-        return True
-
-
-class _Batch:
-    """One worker. Every slot of its cache holds one sequence; a finished one makes room."""
-
-    def __init__(self, forward: Forward, work: _Work, size: int) -> None:
-        self.forward, self.work = forward, work
-        self.cache = forward.new_cache(size)
-        self.free = list(range(size))
-        self.active: dict[int, int] = {}
-        """Slot to number of the prompt."""
-
-    def run(self) -> None:
-        """Works until no prompt is waiting and none is unfinished."""
+    def _work(self, waiting: deque[Decoding], size: int) -> None:
+        """Decodes `size` sequences together, until none is waiting and none is unfinished."""
+        active: list[tuple[Decoding, Cache]] = []
         while True:
-            while self.free and (number := self._next()) is not None:
-                self._start(number)
-            if not self.active:
+            while len(active) < size and (sequence := _next(waiting)) is not None:
+                begun = (sequence, self._take(sequence.ids))
+                active += self._step([begun])  # alone: prompts may be long
+            if not active:
                 return
-            self._step()
+            active = self._step(active)
 
-    def _next(self) -> int | None:
-        try:
-            return self.work.waiting.popleft()
-        except IndexError:
-            return None
+    def _step(self, active: list[tuple[Decoding, Cache]]) -> list[tuple[Decoding, Cache]]:
+        """One pass: each sequence gets its next tokens. Those that have not ended."""
+        limit = DRAFT if self.forward.exact else 0
+        fed = [sequence.feed(cache.length, limit) for sequence, cache in active]
+        hidden = self.forward.advance(fed, [cache for _, cache in active])
+        asked = [1 + len(sequence.draft) for sequence, _ in active]
+        if len(hidden) > sum(asked):
+            ends = np.cumsum([len(tokens) for tokens in fed])
+            hidden = np.concatenate([hidden[end - count : end] for end, count in zip(ends, asked, strict=True)])
+        logits = self.forward.logits(hidden)
+        best = logits.argmax(-1).tolist()
+        chosen: list[list[int]] = []
+        rows: list[int] = []
+        first = 0
+        for (sequence, cache), count in zip(active, asked, strict=True):
+            tokens = sequence.take(best[first : first + count], logits[first : first + count])
+            cache.length = len(sequence.ids) - 1  # without what was drafted wrongly
+            chosen.append(tokens)
+            rows += range(first, first + len(tokens))
+            first += count
+        self._judge(active, chosen, logits if len(rows) == len(logits) else logits[rows])
+        for sequence, cache in active:
+            if sequence.finish:
+                self._give(sequence.ids, cache)
+        return [(sequence, cache) for sequence, cache in active if not sequence.finish]
 
-    def _start(self, number: int) -> None:
-        slot = self.free.pop()
-        self.cache.lengths[slot] = 0
-        self.active[slot] = number
-        self._advance(np.array([slot]), np.asarray([self.work.prompts[number]], dtype=np.int64))
+    def _judge(self, active: list[tuple[Decoding, Cache]], chosen: list[list[int]], logits: Array) -> None:
+        """Tells the sequences what the model holds of the tokens chosen. logits: (tokens of all, vocab_size)."""
+        logprobs, margins = judge(logits, [token for tokens in chosen for token in tokens])
+        first = 0
+        for (sequence, _), tokens in zip(active, chosen, strict=True):
+            last = first + len(tokens)
+            sequence.judged(logprobs[first:last], margins[first:last])
+            first = last
 
-    def _step(self) -> None:
-        rows = np.array(list(self.active))
-        last = [self.work.results[number].tokens[-1] for number in self.active.values()]
-        self._advance(rows, np.array(last, dtype=np.int64)[:, None])
+    def _take(self, ids: Sequence[int]) -> Cache:
+        return self._recent.take(ids) if self.forward.exact else self.forward.new_cache()
 
-    def _advance(self, slots: Ids, ids: Ids) -> None:
-        """Feeds ids (B, T) to the slots (B,), chooses the next token of each, and retires the sequences that end."""
-        logits = self.forward.logits(self.forward.advance(ids, self.cache, slots)[:, -1])
-        numbers = [self.active[slot] for slot in slots.tolist()]
-        tokens = self.work.choose(logits, numbers)
-        logprobs = log_softmax(logits)[np.arange(len(tokens)), tokens]
-        for slot, number, token, logprob in zip(slots.tolist(), numbers, tokens.tolist(), logprobs.tolist(), strict=True):
-            if self.work.add(number, token, logprob):
-                del self.active[slot]
-                self.free.append(slot)
+    def _give(self, ids: Sequence[int], cache: Cache) -> None:
+        if self.forward.exact:
+            self._recent.give(ids, cache)
 
 
-def log_softmax(logits: Array) -> Array:
-    """Log probabilities over the last axis."""
-    shifted = logits - logits.max(-1, keepdims=True)
-    result: Array = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
-    return result
+def _next(waiting: deque[Decoding]) -> Decoding | None:
+    try:
+        return waiting.popleft()
+    except IndexError:
+        return None

@@ -1,9 +1,15 @@
 """One place that turns a name into an engine.
 
-load("tiny")            the checkpoint in the package
-load("runs/x/checkpoint")
+load("tiny")                                             the checkpoint in the package
+load("runs/x/checkpoint")                                a checkpoint folder, without torch
+load("torch:cwm,dtype=bfloat16,device=cuda")             a folder of Hugging Face's or of Meta's, by torch
+load("http://localhost:8000/v1,tokenizer=cwm")           a server: vLLM, SGLang, `foretrace serve`
+load("org/name")                                         a folder that Hugging Face's cache holds already; after `torch:` too
 """
 
+import difflib
+import re
+from collections.abc import Collection
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,6 +17,8 @@ from foretrace.engine.embedded import EmbeddedEngine
 from foretrace.engine.types import Engine
 from foretrace.errors import UsageError
 from foretrace.model.checkpoint import load_checkpoint
+
+_REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
 def packaged_checkpoints() -> dict[str, Path]:
@@ -20,18 +28,88 @@ def packaged_checkpoints() -> dict[str, Path]:
 
 
 def load(model: str = "tiny") -> Engine:
-    """The engine called `model`: a packaged checkpoint, or the path of a checkpoint folder.
+    """The engine called `model`; see the top of this module.
 
     Raises:
-        UsageError: there is no such model.
+        UsageError: there is no such model, an option is unknown, or what it needs is not installed.
         CheckpointError: the folder is incomplete or damaged.
+        EndpointError: the server cannot be reached, or does not say what it serves.
 
     """
-    packaged = packaged_checkpoints()
+    if model.startswith(("http://", "https://")):
+        from foretrace.engine.remote import RemoteEngine
+
+        url, options = parse_options(model, ("model", "tokenizer", "context"))
+        return RemoteEngine.connect(url, **options)
+    if model.startswith("torch:"):
+        try:
+            from foretrace.engine.torch_engine import TorchEngine
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise UsageError(f'{model!r} needs torch; install it with: pip install "foretrace[train]"') from error
+        name, options = parse_options(model.removeprefix("torch:"), ("dtype", "device"))
+        return TorchEngine.load(_existing(name), name=model, **options)
+    return EmbeddedEngine(load_checkpoint(_existing(model)), model)
+
+
+def find_folder(model: str) -> Path | None:
+    """The folder that `model` names: a packaged checkpoint, a path, or a repository in Hugging Face's cache; else None."""
+    packaged, folder = packaged_checkpoints(), Path(model)
     if model in packaged:
-        return EmbeddedEngine(load_checkpoint(packaged[model]), model)
-    folder = Path(model)
-    if folder.is_dir() or "/" in model:
-        return EmbeddedEngine(load_checkpoint(folder), model)
-    known = ", ".join(packaged) or "none in this installation"
-    raise UsageError(f"no model called {model!r}; known here: {known}. The path of a checkpoint folder also works")
+        return packaged[model]
+    if folder.is_dir():
+        return folder
+    return _cached(model) or (folder if "/" in model else None)
+
+
+def parse_options(text: str, known: Collection[str]) -> tuple[str, dict[str, str]]:
+    """Splits `name,option=value,…`.
+
+    Raises:
+        UsageError: an option that is not among `known`, or one without a value.
+
+    """
+    name, *parts = text.split(",")
+    options = {}
+    for part in parts:
+        option, is_set, value = part.partition("=")
+        if option not in known or not is_set or not value:
+            raise UsageError(f"{text!r}: no option {part!r}; the options are: {', '.join(f'{o}=…' for o in known)}")
+        options[option] = value
+    return name, options
+
+
+def unknown_model(model: str, *others: str) -> UsageError:
+    """The error for a name that means nothing; `others` are names that mean something where it was given."""
+    known = [*packaged_checkpoints(), *others]
+    close = difflib.get_close_matches(model, known, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return UsageError(
+        f"no model called {model!r}{hint}\n"
+        f"  known here: {', '.join(known) or 'none in this installation'}. "
+        "The path of a checkpoint folder, torch:PATH, org/name or http://HOST:PORT/v1 also work.\n"
+        f"  try: --model {known[0] if known else 'PATH'}"
+    )
+
+
+def _existing(model: str) -> Path:
+    folder = find_folder(model)
+    if folder is None:
+        raise unknown_model(model)
+    return folder
+
+
+def _cached(repository: str) -> Path | None:
+    """The folder of a repository `org/name` in the local cache; nothing is fetched."""
+    if not _REPOSITORY.fullmatch(repository):
+        return None
+    try:
+        from huggingface_hub import try_to_load_from_cache
+    except ImportError:
+        return None
+    try:
+        found = try_to_load_from_cache(repository, "config.json")
+    except ValueError:  # no name that a repository can have
+        return None
+    return Path(found).parent if isinstance(found, str) else None

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from foretrace.engine.binding import bind_call
+from foretrace.engine.drafts import TraceDrafter
 from foretrace.engine.grammar import FrameGrammar
 from foretrace.engine.types import Engine, Generation, Prompt
 from foretrace.errors import FormatError
@@ -52,18 +53,22 @@ def predict(
     temperature: float = 0.0,
     seed: int = 0,
     grammar: bool = False,
+    drafts: bool = True,
 ) -> Trace:
     """What `entry(arguments)` would do, as `engine` has it.
 
     Args:
         grammar: decode only lines that exist, in an order that control flow allows (`engine/grammar.py`).
+        drafts: foresee what is likely, for the engine to verify (`engine/drafts.py`): faster, and the same trace.
 
     Raises:
         UsageError: see `build_prompt`.
 
     """
     calls = [(source, entry, arguments)]
-    [trace] = predict_many(engine, calls, max_tokens=max_tokens, temperature=temperature, seed=seed, grammar=grammar)
+    [trace] = predict_many(
+        engine, calls, max_tokens=max_tokens, temperature=temperature, seed=seed, grammar=grammar, drafts=drafts
+    )
     return replace(trace, header=replace(trace.header, path=path))
 
 
@@ -75,6 +80,7 @@ def predict_many(
     temperature: float = 0.0,
     seed: int = 0,
     grammar: bool = False,
+    drafts: bool = True,
 ) -> list[Trace]:
     """`predict` for many calls at once; the engine decodes them together."""
     prompts = [build_prompt(*call) for call in calls]
@@ -86,6 +92,7 @@ def predict_many(
         seed=seed,
         stop=[engine.tokenizer.id_of(Token.END_OF_TEXT)],
         grammars=[FrameGrammar(engine.tokenizer, p) for p in prompts] if grammar else None,
+        drafters=[TraceDrafter(engine.tokenizer, p) for p in prompts] if drafts else None,
     )
     return [_trace(engine, p, g) for p, g in zip(prompts, generations, strict=True)]
 

@@ -1,4 +1,8 @@
-"""Choosing tokens from logits, reproducibly whatever the batch."""
+"""Choosing tokens from logits, reproducibly whatever the batch, and saying how likely they were.
+
+[token] = Sampler(temperature=0.8, top_p=0.95, seed=1).choose(logits, sequences=[0], positions=[17])
+[logprob], [margin] = judge(logits, [token])
+"""
 
 from collections.abc import Sequence
 
@@ -15,9 +19,14 @@ class Sampler:
     def __init__(self, temperature: float, top_p: float, seed: int) -> None:
         self.temperature, self.top_p, self.seed = temperature, top_p, seed
 
+    @property
+    def is_greedy(self) -> bool:
+        """Whether it always takes the likeliest token."""
+        return self.temperature < _GREEDY_BELOW
+
     def choose(self, logits: NDArray[np.float32], sequences: Sequence[int], positions: Sequence[int]) -> NDArray[np.int64]:
         """The next token (B,) of each sequence, of which `positions` tokens exist. logits: (B, vocab_size)."""
-        if self.temperature < _GREEDY_BELOW:
+        if self.is_greedy:
             return np.asarray(logits.argmax(-1), dtype=np.int64)
         return np.array([self._sample(*row) for row in zip(logits, sequences, positions, strict=True)], dtype=np.int64)
 
@@ -31,3 +40,23 @@ class Sampler:
         chances = probabilities[kept] / probabilities[kept].sum()
         rng = np.random.default_rng((self.seed, sequence, position))
         return int(rng.choice(kept, p=chances))
+
+
+def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Log probabilities over the last axis."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    result: NDArray[np.float32] = shifted - np.log(np.exp(shifted).sum(-1, keepdims=True))
+    return result
+
+
+def judge(logits: NDArray[np.float32], tokens: Sequence[int]) -> tuple[list[float], list[float]]:
+    """The log probability of each token (B,) at temperature 1, and what it has more than the best other one.
+
+    logits: (B, vocab_size).
+    """
+    rows = np.arange(len(tokens))
+    own, highest = logits[rows, tokens], logits.max(-1)
+    totals = np.exp(logits - highest[:, None]).sum(-1)
+    others = logits.copy()
+    others[rows, tokens] = -np.inf
+    return (own - highest - np.log(totals)).tolist(), (own - others.max(-1)).tolist()
