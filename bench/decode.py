@@ -4,6 +4,7 @@ Predicted frames a second of this engine with drafts and without, and of Hugging
 interpreter that has torch and transformers), on the same checkpoint and programs, greedy: one program after the other, and
 together. All take turns, round by round; ratios are of the best times. Then what one waits for: the first frame after a cold
 start, and one step of a session, which asks for the next frame and reuses what was computed for those before.
+On a GPU: `python bench/decode.py --model torch:tiny,device=cuda --peers-device cuda --peers-python python3`.
 """
 
 import argparse
@@ -100,9 +101,9 @@ class Bench:
 class Peer:
     """The process of the others."""
 
-    def __init__(self, python: Path, folder: Path, bench: Bench) -> None:
+    def __init__(self, python: Path, device: str, folder: Path, bench: Bench) -> None:
         script = Path(__file__).with_name("decode_peer.py")
-        self.process = subprocess.Popen([python, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([python, script, device], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.folder, self.bench = folder, bench
 
     def run(self, prompts: Sequence[Prompt], together: bool, variant: str) -> dict[str, Any]:
@@ -174,11 +175,13 @@ def main() -> None:
     parser.add_argument("--max-tokens", type=int, default=300)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--peers-python", type=Path, help="an interpreter with torch and transformers; none: ours alone")
+    parser.add_argument("--peers-device", default="cpu")
     parser.add_argument("--peers", default=",".join(PEERS))
     given = parser.parse_args()
     bench = Bench(given.model, given.max_tokens)
-    folder = packaged_checkpoints().get(given.model, Path(given.model))
-    peer = Peer(given.peers_python, folder, bench) if given.peers_python else None
+    name = given.model.removeprefix("torch:").partition(",")[0]
+    folder = packaged_checkpoints().get(name, Path(name))
+    peer = Peer(given.peers_python, given.peers_device, folder, bench) if given.peers_python else None
     results: dict[str, Any] = {"model": given.model, "cold_ms": cold(given.model, given.rounds)}
     for name, prompts, together in (
         ("one_by_one", programs(given.programs), False),

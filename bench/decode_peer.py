@@ -1,4 +1,4 @@
-"""Hugging Face `generate` for `decode.py`: one JSON request a line on standard input, one JSON answer a line on standard output.
+"""Hugging Face `generate` for `decode.py`: one JSON request a line on standard input, one JSON answer a line on standard output; its argument is the device.
 
 {"folder": …, "variant": "float32-dynamic", "prompts": [[…], …], "together": false, "max_tokens": 300, "stop": 1}
 """
@@ -23,14 +23,15 @@ VARIANTS: dict[str, dict[str, Any]] = {
 class Models:
     """Loaded models, by folder, type and whether they are compiled."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: str) -> None:
+        self.device = device
         self._loaded: dict[tuple[str, str, bool], Any] = {}
 
     def get(self, folder: str, dtype: str, compiled: bool) -> Any:
         """The model, loaded once."""
         key = (folder, dtype, compiled)
         if key not in self._loaded:
-            model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).eval()
+            model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).eval().to(self.device)
             if compiled:
                 model.forward = torch.compile(model.forward)
             self._loaded[key] = model
@@ -40,8 +41,8 @@ class Models:
 def continuations(model: Any, prompts: list[list[int]], options: dict[str, Any], stop: int) -> list[list[int]]:
     """The new tokens of prompts that are decoded together, padded on the left."""
     longest = max(map(len, prompts))
-    ids = torch.tensor([[stop] * (longest - len(p)) + p for p in prompts])
-    mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts])
+    ids = torch.tensor([[stop] * (longest - len(p)) + p for p in prompts], device=model.device)
+    mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=model.device)
     with torch.inference_mode():
         found = model.generate(ids, attention_mask=mask, do_sample=False, eos_token_id=stop, pad_token_id=stop, **options)
     new = found[:, longest:].tolist()
@@ -60,7 +61,7 @@ def answer(request: dict[str, Any], models: Models) -> dict[str, Any]:
 
 
 def main() -> None:
-    models = Models()
+    models = Models(sys.argv[1])
     for line in sys.stdin:
         try:
             found = answer(json.loads(line), models)
