@@ -1,5 +1,6 @@
 """Predicting step by step: the same as all at once, whatever the model writes, and what else it could have written."""
 
+import json
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
@@ -24,7 +25,7 @@ from foretrace.engine import (
     predict,
     trace_of,
 )
-from foretrace.engine.steps import FrameReader
+from foretrace.engine.steps import FrameReader, extended
 from foretrace.errors import FormatError, RefusedError, UsageError
 from foretrace.record import record_program
 from foretrace.trace import Event, Frame, Segment, Token, Trace, diff, frame_segments, to_segments, write_jsonl
@@ -71,6 +72,25 @@ class Scripted:
         logprobs = [-0.001 * at for at in range(start, start + len(tokens))]
         finish = "stop" if tokens and tokens[-1] in stop else "context" if room < max_tokens else "length"
         return [Generation(tokens, logprobs, finish, [5.0] * len(tokens))]
+
+
+class Verbose(Scripted):
+    """An engine that writes a trace frame by frame, and every value in full."""
+
+    def __init__(self, trace: Trace) -> None:
+        super().__init__([])
+        self.prompts: list[list[int]] = []
+        self.written = []
+        for frame, segments in zip(trace.frames, frame_segments(trace.frames), strict=True):
+            shown = [segments[0], json.dumps(frame.locals), *segments[2:]] if frame.locals is not None else segments
+            self.written.append(self.tokenizer.encode(shown))
+
+    def generate(self, prompts: Sequence[Sequence[int]], **_: object) -> list[Generation]:
+        [prompt] = prompts
+        self.prompts.append(list(prompt))
+        at = len(self.prompts)
+        tokens = self.written[at] if at < len(self.written) else [self.tokenizer.id_of(Token.END_OF_TEXT)]
+        return [Generation(tokens, [-0.1] * len(tokens), "stop", [1.0] * len(tokens))]
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +194,18 @@ def test_an_exception_is_told_with_whether_it_left_its_scope() -> None:
             following = TokenPredictor(engine).steps(prompt, known, budget=5000)
             assert next(following).frame == frame
             known.append(frame)
+
+
+@pytest.mark.parametrize("arguments", ["0", "-1"])
+def test_how_a_frame_was_spelt_does_not_matter_to_what_follows(arguments: str) -> None:
+    """The engine is asked to go on from the frames as they stand in a trace, so that going on later asks the same."""
+    real, prompt = record_program(RAISES, "f", arguments), build_prompt(RAISES, "f", arguments)
+    engine = Verbose(real)
+    steps = TokenPredictor(engine).steps(prompt, prompt.frames, budget=5000)
+    assert tuple(frames_of(prompt, steps)) == real.frames
+    assert any(engine.tokenizer.encode(s) != w for s, w in zip(frame_segments(real.frames), engine.written, strict=True))
+    for known, asked in enumerate(engine.prompts, 1):
+        assert asked == engine.tokenizer.encode(extended(prompt, real.frames[:known]).segments)
 
 
 def test_steps_come_one_by_one() -> None:

@@ -44,10 +44,14 @@ def _variables(colours: dict[str, str]) -> str:
     return " ".join(f"--{name}: {colour};" for name, colour in colours.items())
 
 
-STYLE = Markup(
+COLOURS = Markup(
     f":root {{ color-scheme: light dark; {_variables(LIGHT)} }}\n"
     f"@media (prefers-color-scheme: dark) {{ :root {{ {_variables(DARK)} }} }}\n"
-    """* { box-sizing: border-box; }
+)
+"""The rules that set them."""
+STYLE = Markup(
+    COLOURS
+    + """* { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink);
   font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
 main { max-width: 1160px; margin: 0 auto; padding: 40px 24px 64px; }

@@ -29,6 +29,7 @@ from foretrace.engine.steps import Finish, FrameReader, Step, Steps, StopReason,
 from foretrace.engine.types import Engine, Generation, Prompt
 from foretrace.errors import FormatError, RefusedError, UsageError
 from foretrace.trace import EVENT_TOKENS, Event, Frame, FrameParser, Token, frame_segments, prompt_segments
+from foretrace.trace.wire import FrameSegmenter
 
 _MOST_NEXT = 20
 """Next tokens among which the events are looked for: as many as vLLM gives unless it is told otherwise."""
@@ -54,8 +55,8 @@ class Predictor(Protocol):
         """What follows, one frame at a time, until the trace ends or `budget` tokens are written.
 
         An exception is told together with whether it left its scope: after the next frame has been made, for only that
-        shows it. At a temperature, a frame depends on the seed, on how many frames are before it and on what they say, not
-        on how they came about: going on after a pause, or after stepping back, gives the same.
+        shows it. A frame depends on what the frames before it say and, at a temperature, on the seed and on how many they
+        are, not on how they came about: going on after a pause, or after stepping back, gives the same.
 
         Raises:
             FormatError: the known frames are not the beginning of a trace.
@@ -196,8 +197,9 @@ class _Writer:
         self.engine, self.temperature, self.seed = engine, temperature, seed
         tokenizer = engine.tokenizer
         self.parser = FrameParser(prompt.call.source, prompt.call.line)
-        for frame in frame_segments(prompt.frames):
-            self.parser.feed(frame)
+        self._segmenter, self._known = FrameSegmenter(), len(prompt.frames)
+        for frame in prompt.frames:
+            self.parser.feed(self._segmenter.segments(frame))
         self._ids = tokenizer.encode(prompt.segments)
         self._end = tokenizer.id_of(Token.END_OF_TEXT)
         self._stop = (tokenizer.id_of(Token.FRAME_SEP), self._end)
@@ -232,7 +234,19 @@ class _Writer:
             self.parser.feed(self.engine.tokenizer.decode(tokens))
         except FormatError as error:
             return Finish(StopReason.FORMAT, str(error))
+        self._settle(tokens)
         return None
+
+    def _settle(self, written: list[int]) -> None:
+        """Has the engine go on from the last frame as a trace spells it.
+
+        A model may spell it otherwise: an unchanged value in full, a text in other tokens. Whoever goes on from the frames
+        later cannot know, and would get another continuation.
+        """
+        before, frame = self.parser.frames[-2:]
+        if before.unwind and len(self.parser.frames) - 2 >= self._known:
+            self._segmenter.segments(before)  # an exception, of which only now is known that it left its scope
+        self._ids[-len(written) :] = self.engine.tokenizer.encode(self._segmenter.segments(frame))
 
 
 def _margins_at_least(logprobs: NDArray[np.float32], hits: NDArray[np.bool_]) -> NDArray[np.float64]:

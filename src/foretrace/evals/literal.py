@@ -4,7 +4,7 @@ same_literal("[1, 2]", "[1,2]")      # True
 same_literal("True", "1")            # False: equal is not the same
 """
 
-import ast
+from foretrace.trace.syntax import UNREADABLE, literal
 
 MAX_CHARACTERS = 100_000
 
@@ -16,8 +16,8 @@ def parse_literal(text: str) -> tuple[bool, object]:
     if text.strip() == "set()":
         return True, set()
     try:
-        return True, ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        return True, literal(text.strip())
+    except UNREADABLE:
         return False, None
 
 

@@ -1,0 +1,54 @@
+"""A branch as a trace in JSON Lines v1, each step with how sure it is. Any reader of traces reads it.
+
+    file.write(opening_line(session))
+    file.writelines(step_lines(session))            # {…, "set": {"n": "3"}, "p": {"line": 0.99, "values": {"n": 0.61}}}
+    file.write(closing_line(session))               # {"end": "returned", …}
+
+Of what is returned or raised the name is empty. A step that is given, and each without a calibration, has no `p`.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
+
+from foretrace.debug.session import Session
+from foretrace.engine import Finish, StopReason, trace_of
+from foretrace.trace import Header
+from foretrace.trace.jsonl import FrameWriter, end_line, header_line
+
+_DIGITS = 4
+
+
+def opening_line(session: Session) -> str:
+    """What is called, and by what it is predicted."""
+    return header_line(_header(session))
+
+
+def step_lines(session: Session) -> Iterator[str]:
+    """A line a step, those that are known; with the end of it each."""
+    writer = FrameWriter()
+    for position in range(len(session.branch.timeline)):
+        moment = session.at(position)
+        place, sure = moment.line_confidence, moment.confidences
+        values = {name: round(share, _DIGITS) for name, share in sure.items()}
+        more = {} if place is None else {"p": {"line": round(place, _DIGITS), "values": values}}
+        yield _extended(writer.line(moment.step.frame), more)
+
+
+def closing_line(session: Session, more: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """How it ended, and more that is to be told."""
+    return _extended(end_line(_header(session)), more)
+
+
+def _header(session: Session) -> Header:
+    """The header of the branch that is shown; one that could go on has used its budget."""
+    branch = session.branch
+    finish = branch.finish or Finish(StopReason.BUDGET)
+    frames = [step.frame for step in branch.timeline]
+    return replace(trace_of(branch.prompt, frames, finish, session.predictor.name).header, path=session.path)
+
+
+def _extended(line: str, more: Mapping[str, Any]) -> str:
+    return f"{line.rstrip()[:-1]}, {json.dumps(dict(more))[1:]}\n" if more else line
