@@ -10,13 +10,53 @@ no choice is changed by it).
     sequence.judged(logprobs, margins)
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
-from foretrace.engine.forward import Array
+from foretrace.engine.forward import Array, Cache
 from foretrace.engine.sampling import Sampler
 from foretrace.engine.types import Drafter, Generation, Grammar
+
+
+class ScoredToken(NamedTuple):
+    """A token of a prompt, or another that could have stood there."""
+
+    token: int
+    logprob: float
+    """Natural logarithm of its probability."""
+    rank: int
+    """1: the likeliest."""
+
+
+def decodings(
+    prompts: Sequence[Sequence[int]],
+    *,
+    max_tokens: int,
+    context: int,
+    sampler: Sampler,
+    stop: Collection[int],
+    grammars: Sequence[Grammar] | None,
+    drafters: Sequence[Drafter] | None,
+) -> "list[Decoding]":
+    """The sequences of one call of `Engine.generate`."""
+    ends, missing = frozenset(stop), [None] * len(prompts)
+    return [
+        Decoding(
+            number,
+            prompt,
+            max_tokens=max_tokens,
+            context=context,
+            sampler=sampler,
+            stop=ends,
+            grammar=grammar,
+            drafter=drafter,
+        )
+        for number, (prompt, grammar, drafter) in enumerate(
+            zip(prompts, grammars or missing, drafters or missing, strict=True)
+        )
+    ]
 
 
 class Decoding:
@@ -33,18 +73,39 @@ class Decoding:
         stop: frozenset[int],
         grammar: Grammar | None = None,
         drafter: Drafter | None = None,
+        ends: Callable[[int], bool] | None = None,
+        top: int = 0,
+        prompt_top: int | None = None,
     ) -> None:
-        """`number`: among the prompts of its call; what it draws depends on it."""
+        """A sequence that is about to be continued.
+
+        Args:
+            number: among the prompts of its call; what it draws depends on it.
+            ends: told every token that is chosen; whether it ends here, beside the tokens in `stop`.
+            top: how many of the likeliest tokens are kept at each token written, in `tops`.
+            prompt_top: score the prompt too, with so many of the likeliest tokens, in `prompt_scores`; None: do not.
+
+        """
         self.ids = list(prompt)
         self.draft: Sequence[int] = ()
         self.finish = ""
         """Why it ended; empty until then."""
         self._number, self._sampler, self._stop = number, sampler, stop
-        self._grammar, self._drafter = grammar, drafter
+        self._grammar, self._drafter, self._ends = grammar, drafter, ends
+        self.top, self.prompt_top = top, prompt_top
+        self.keeps_cache = False
+        """Whether whoever made it goes on where it ends: its cache then stays with it."""
+        self.cache: Cache | None = None
+        """Of a beginning of `ids`: what it begins with, if it was kept, and what it leaves, if it keeps that."""
+        self.tops: list[list[tuple[int, float]]] = []
+        """Of each token written, the likeliest ones there and their log probabilities."""
+        self.prompt_scores: list[list[ScoredToken]] = []
+        """Of each token of the prompt but the first: itself, then the likeliest others."""
         self._start = len(self.ids)
         room = context - self._start
         self._most, self._at_most = min(max_tokens, room), "length" if max_tokens <= room else "context"
-        self._logprobs: list[float] = []
+        self.logprobs: list[float] = []
+        """Of each token written."""
         self._margins: list[float] = []
         if self._most <= 0:
             self.finish = "length" if room > 0 else "context"
@@ -85,12 +146,21 @@ class Decoding:
 
     def judged(self, logprobs: Sequence[float], margins: Sequence[float]) -> None:
         """Takes what the model holds of the tokens chosen last."""
-        self._logprobs += logprobs
+        self.logprobs += logprobs
         self._margins += margins
+
+    @property
+    def scores_prompt(self) -> bool:
+        """Whether what is held of its prompt is wanted still."""
+        return self.prompt_top is not None and len(self.prompt_scores) < self._start - 1
+
+    def scored(self, scores: list[list[ScoredToken]]) -> None:
+        """Takes what the model holds of the next tokens of the prompt."""
+        self.prompt_scores += scores
 
     def generation(self) -> Generation:
         """The result."""
-        return Generation(self.ids[self._start :], self._logprobs, self.finish, self._margins)
+        return Generation(self.ids[self._start :], self.logprobs, self.finish, self._margins)
 
     def _choose(self, best: int, logits: Array) -> int:
         """logits: (vocab_size,)."""
@@ -106,7 +176,8 @@ class Decoding:
         for follower in (self._grammar, self._drafter):
             if follower is not None:
                 follower.advance(token)
-        if token in self._stop:
+        ends = self._ends is not None and self._ends(token)
+        if ends or token in self._stop:
             self.finish = "stop"
         elif len(self.ids) - self._start >= self._most:
             self.finish = self._at_most

@@ -16,18 +16,17 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from foretrace.data.tokenizer import Tokenizer
-from foretrace.engine.decoding import Decoding
-from foretrace.engine.forward import Array, Cache, Forward, Ids
+from foretrace.engine.batch import Batch
+from foretrace.engine.decoding import Decoding, decodings
+from foretrace.engine.forward import Array, Forward, Ids
 from foretrace.engine.kernel import best_forward
 from foretrace.engine.recent import RecentCaches
-from foretrace.engine.sampling import Sampler, judge, log_softmax
+from foretrace.engine.sampling import Sampler, log_softmax
 from foretrace.engine.types import Drafter, Generation, Grammar, check_prompts
 from foretrace.model.checkpoint import Checkpoint
 
 BATCH = 48
 """Sequences a worker decodes together: as many rows as the kernel keeps in a core's cache."""
-DRAFT = 16
-"""Tokens that are drafted for a sequence, at most. Fewer take more passes; of more, more are thrown away."""
 
 
 class EmbeddedEngine:
@@ -77,22 +76,15 @@ class EmbeddedEngine:
 
         """
         check_prompts(prompts)
-        sampler, ends, missing = Sampler(temperature, top_p, seed), frozenset(stop), [None] * len(prompts)
-        sequences = [
-            Decoding(
-                number,
-                prompt,
-                max_tokens=max_tokens,
-                context=self._context_length,
-                sampler=sampler,
-                stop=ends,
-                grammar=grammar,
-                drafter=drafter,
-            )
-            for number, (prompt, grammar, drafter) in enumerate(
-                zip(prompts, grammars or missing, drafters or missing, strict=True)
-            )
-        ]
+        sequences = decodings(
+            prompts,
+            max_tokens=max_tokens,
+            context=self._context_length,
+            sampler=Sampler(temperature, top_p, seed),
+            stop=stop,
+            grammars=grammars,
+            drafters=drafters,
+        )
         self._decode([sequence for sequence in sequences if not sequence.finish])
         return [sequence.generation() for sequence in sequences]
 
@@ -110,12 +102,17 @@ class EmbeddedEngine:
 
         """
         check_prompts([ids], self.context_length)
-        cache = self._take(ids)
+        cache = self._recent.take(ids) if self.forward.exact else self.forward.new_cache()
         hidden = self.forward.advance([ids[cache.length :]], [cache])
-        self._give(ids, cache)
+        if self.forward.exact:
+            self._recent.give(ids, cache)
         [logprobs] = log_softmax(self.forward.logits(hidden[-1:]))
         best = np.argsort(-logprobs, kind="stable")[:count]
         return list(zip(best.tolist(), logprobs[best].tolist(), strict=True))
+
+    def new_batch(self) -> Batch:
+        """For a caller that decodes step by step: a batch of its own, which shares what was computed lately."""
+        return Batch(self.forward, self._recent)
 
     def logits(self, ids: Sequence[int]) -> Array:
         """Next-token logits at every position: (T, vocab_size)."""
@@ -136,56 +133,13 @@ class EmbeddedEngine:
 
     def _work(self, waiting: deque[Decoding], size: int) -> None:
         """Decodes `size` sequences together, until none is waiting and none is unfinished."""
-        active: list[tuple[Decoding, Cache]] = []
+        batch = self.new_batch()
         while True:
-            while len(active) < size and (sequence := _next(waiting)) is not None:
-                begun = (sequence, self._take(sequence.ids))
-                active += self._step([begun])  # alone: prompts may be long
-            if not active:
+            while len(batch) < size and (sequence := _next(waiting)) is not None:
+                batch.join(sequence)
+            if not len(batch):
                 return
-            active = self._step(active)
-
-    def _step(self, active: list[tuple[Decoding, Cache]]) -> list[tuple[Decoding, Cache]]:
-        """One pass: each sequence gets its next tokens. Those that have not ended."""
-        limit = DRAFT if self.forward.exact else 0
-        fed = [sequence.feed(cache.length, limit) for sequence, cache in active]
-        hidden = self.forward.advance(fed, [cache for _, cache in active])
-        asked = [1 + len(sequence.draft) for sequence, _ in active]
-        if len(hidden) > sum(asked):
-            ends = np.cumsum([len(tokens) for tokens in fed])
-            hidden = np.concatenate([hidden[end - count : end] for end, count in zip(ends, asked, strict=True)])
-        logits = self.forward.logits(hidden)
-        best = logits.argmax(-1).tolist()
-        chosen: list[list[int]] = []
-        rows: list[int] = []
-        first = 0
-        for (sequence, cache), count in zip(active, asked, strict=True):
-            tokens = sequence.take(best[first : first + count], logits[first : first + count])
-            cache.length = len(sequence.ids) - 1  # without what was drafted wrongly
-            chosen.append(tokens)
-            rows += range(first, first + len(tokens))
-            first += count
-        self._judge(active, chosen, logits if len(rows) == len(logits) else logits[rows])
-        for sequence, cache in active:
-            if sequence.finish:
-                self._give(sequence.ids, cache)
-        return [(sequence, cache) for sequence, cache in active if not sequence.finish]
-
-    def _judge(self, active: list[tuple[Decoding, Cache]], chosen: list[list[int]], logits: Array) -> None:
-        """Tells the sequences what the model holds of the tokens chosen. logits: (tokens of all, vocab_size)."""
-        logprobs, margins = judge(logits, [token for tokens in chosen for token in tokens])
-        first = 0
-        for (sequence, _), tokens in zip(active, chosen, strict=True):
-            last = first + len(tokens)
-            sequence.judged(logprobs[first:last], margins[first:last])
-            first = last
-
-    def _take(self, ids: Sequence[int]) -> Cache:
-        return self._recent.take(ids) if self.forward.exact else self.forward.new_cache()
-
-    def _give(self, ids: Sequence[int], cache: Cache) -> None:
-        if self.forward.exact:
-            self._recent.give(ids, cache)
+            batch.step()
 
 
 def _next(waiting: deque[Decoding]) -> Decoding | None:

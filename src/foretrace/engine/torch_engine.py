@@ -21,7 +21,7 @@ import torch
 from numpy.typing import NDArray
 
 from foretrace.data.tokenizer import Tokenizer
-from foretrace.engine.decoding import Decoding
+from foretrace.engine.decoding import Decoding, decodings
 from foretrace.engine.sampling import Sampler
 from foretrace.engine.torch_decoding import advance_together, judge_on_device
 from foretrace.engine.types import Drafter, Generation, Grammar, check_prompts
@@ -122,22 +122,16 @@ class TorchEngine:
 
         """
         check_prompts(prompts)
-        sampler, ends, missing = Sampler(temperature, top_p, seed), frozenset(stop), [None] * len(prompts)
-        sequences = [
-            Decoding(
-                number,
-                prompt,
-                max_tokens=max_tokens,
-                context=self.context_length,
-                sampler=sampler,
-                stop=ends,
-                grammar=grammar,
-                drafter=drafter,
-            )
-            for number, (prompt, grammar, drafter) in enumerate(
-                zip(prompts, grammars or missing, drafters or missing, strict=True)
-            )
-        ]
+        sampler = Sampler(temperature, top_p, seed)
+        sequences = decodings(
+            prompts,
+            max_tokens=max_tokens,
+            context=self.context_length,
+            sampler=sampler,
+            stop=stop,
+            grammars=grammars,
+            drafters=drafters,
+        )
         with self._lock, torch.no_grad():
             self._decode([s for s in sequences if not s.finish], needs_logits=not sampler.is_greedy or grammars is not None)
         return [sequence.generation() for sequence in sequences]
