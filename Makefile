@@ -7,7 +7,7 @@ TORCH ?= torch==2.13.0
 # What an installation depends on besides Python files, which it reads in place
 INSTALLED := pyproject.toml setup.py $(wildcard src/foretrace/*/*.[ch] src/foretrace/*/native/*.[ch])
 
-.PHONY: help demo test lint format train clean
+.PHONY: help demo test lint format train media clean
 
 help:  ## what there is to make
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1	/'
@@ -41,6 +41,9 @@ $(VENV)/dev: $(INSTALLED) | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$(TORCH)"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[dev,train]"
 	touch $(VENV)/core $@
+
+media: $(VENV)/dev  ## pictures of the web page in docs/media (needs chromium)
+	$(BIN)/python tools/media.py
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -17,6 +17,7 @@ from foretrace.debug import Expression
 from foretrace.debug.pure import ordered, type_name
 from foretrace.debug.reading import Thing, is_value, read
 from foretrace.errors import UsageError
+from foretrace.trace.syntax import UNREADABLE, parse
 
 Path = tuple[int, ...]
 
@@ -98,8 +99,8 @@ def find_part(expression: str, state: Mapping[str, str]) -> tuple[str, Path]:
 
     """
     try:
-        node = ast.parse(expression.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        node = parse(expression.strip(), expression=True).body
+    except UNREADABLE as error:
         raise UsageError(f"{expression!r} is no name or part that could be changed") from error
     suffixes: list[str] = []
     while not isinstance(node, ast.Name):
