@@ -3,9 +3,11 @@
     import foretrace as ft
 
     model = ft.load("tiny")
-    predicted = ft.predict("letters.py::count", "banana", "a")      # nothing is executed
+    predicted = model.predict("letters.py::count", "banana", "a")   # nothing is executed
+    predicted.result, predicted.result.sure                         # a repr, and P(it is right)
     real = ft.record("letters.py::count", "banana", "a")            # really runs it, in a limited child process
     ft.diff(predicted, real).first
+    session = model.debug("letters.py::count", "banana", "a")       # step through it, both ways
 
 Importing this package imports neither torch nor NumPy; each verb brings what it needs when it is first used.
 """
@@ -14,26 +16,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from foretrace.api import load, predict
+    from foretrace.api.difference import Difference, diff
+    from foretrace.api.model import Model, load, predict
+    from foretrace.api.prediction import Predicted, Prediction
     from foretrace.record import Recorder, Scope, record
-    from foretrace.trace import Diff, Event, Frame, Header, Limits, Outcome, Trace, diff
+    from foretrace.trace import Diff, Event, Frame, Header, Limits, Outcome, Trace
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "load": "foretrace.api",
-    "predict": "foretrace.api",
+    **dict.fromkeys(("Difference", "diff"), "foretrace.api.difference"),
+    **dict.fromkeys(("Model", "load", "predict"), "foretrace.api.model"),
+    **dict.fromkeys(("Predicted", "Prediction"), "foretrace.api.prediction"),
     **dict.fromkeys(("Recorder", "Scope", "record"), "foretrace.record"),
-    **dict.fromkeys(("Diff", "Event", "Frame", "Header", "Limits", "Outcome", "Trace", "diff"), "foretrace.trace"),
+    **dict.fromkeys(("Diff", "Event", "Frame", "Header", "Limits", "Outcome", "Trace"), "foretrace.trace"),
 }
 
 __all__ = [
     "Diff",
+    "Difference",
     "Event",
     "Frame",
     "Header",
     "Limits",
+    "Model",
     "Outcome",
+    "Predicted",
+    "Prediction",
     "Recorder",
     "Scope",
     "Trace",

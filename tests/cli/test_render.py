@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from foretrace.cli.render import effects, print_diff, print_trace
+from foretrace.cli.effects import effects, seen_at
+from foretrace.cli.render import print_diff, print_trace
 from foretrace.record import record_program, record_source
 from foretrace.trace import Frame, Outcome, Trace, diff
 
@@ -129,6 +130,19 @@ def test_callees_do_not_disturb_the_callers_effects() -> None:
     trace = record_program("def g(x):\n    y = x\n    return y\ndef f():\n    a = g(1)\n    return a\n", "f", "")
     line = next(i for i, f in enumerate(trace.frames) if "a = g(1)" in f.source)
     assert effects(trace.frames)[line] == {"a": "1"}
+
+
+def test_where_an_effect_is_seen() -> None:
+    """After a call that the line makes, and not in it."""
+    trace = record_program("def g(x):\n    y = x\n    return y\ndef f():\n    a = g(1)\n    return a\n", "f", "")
+    assert [f"{frame.event} {frame.line}" for frame in trace.frames] == [
+        "call 4", "line 5", "call 1", "line 2", "line 3", "return 3", "line 6", "return 6",
+    ]  # fmt: skip
+    assert seen_at(trace.frames) == [0, 6, 2, 4, 4, 5, 6, 7]
+    shown = [dict.fromkeys(effect) for effect in effects(trace.frames)]
+    for index, names in enumerate(shown):  # whatever an effect names, its frame shows
+        frame = trace.frames[seen_at(trace.frames)[index]]
+        assert set(names) <= {*frame.state, "return"}
 
 
 def test_how_a_trace_ended_is_said() -> None:

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("pyarrow")
 
 from dataset_rows import drop, row_of
-from foretrace.cli.render import effects
+from foretrace.cli.effects import effects
 from foretrace.data.dataset import open_dataset
 from foretrace.data.describe import describe
 from foretrace.data.markup import Markup, join, tag

@@ -21,8 +21,8 @@ def command(folder: Path, output: Path | None, seed: int) -> None:
 
     It needs nothing beside it, neither scripts nor a network, and suits a dark screen and paper too.
     """
+    from foretrace.cli.effects import effects
     from foretrace.cli.progress import Bar
-    from foretrace.cli.render import effects
     from foretrace.data.dataset import open_dataset
     from foretrace.data.describe import describe
     from foretrace.data.report import report

@@ -8,14 +8,26 @@ BUDGET = 2048
 """Tokens for each program; the longest real trace here needs about half."""
 
 
-@click.command("demo", epilog="\b\nExamples:\n  foretrace demo\n  foretrace demo --json\n")
+@click.command(
+    "demo",
+    epilog="\b\nExamples:\n  foretrace demo\n  foretrace demo --web\n  foretrace demo --check\n  foretrace demo --json\n",
+)
 @options.model
+@click.option("--web", is_flag=True, help="Open one of them in the browser, at the step where the prediction goes wrong.")
+@click.option("--check", is_flag=True, help="Serve that page once, look at it, and stop.")
 @options.as_json
-def command(model: str, as_json: bool) -> None:
+def command(model: str, web: bool, check: bool, as_json: bool) -> None:
     """Record, predict and compare a few small programs, none of them training data.
 
-    The programs come with the package; they are really run, in a limited child process. No network, no GPU.
+    The programs come with the package; they are really run, in a limited child process. No network, no GPU. The page shows
+    one that was recorded before.
     """
+    if web or check:
+        from foretrace.cli.web_site import Asked, serve_site
+        from foretrace.web.running import Running
+
+        serve_site(Asked(model=model), Running(), check=check)
+        return
     from foretrace.cli.render import make_console, print_diff
     from foretrace.engine import load, predict_many
     from foretrace.examples import EXAMPLES, example_file
@@ -44,4 +56,5 @@ def command(model: str, as_json: bool) -> None:
     console.print("\nNow yours; predict executes nothing, diff also runs the call in a limited child process:")
     console.print("  foretrace predict FILE.py::FUNCTION --args \"'abc', 3\"")
     console.print("  foretrace diff FILE.py::FUNCTION --args \"'abc', 3\"")
+    console.print("  foretrace web FILE.py::FUNCTION --args \"'abc', 3\"")
     console.print("  foretrace --help")

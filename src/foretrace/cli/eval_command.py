@@ -17,7 +17,7 @@ def command() -> None:
 
 def _shared(function: Any) -> Any:
     for decorate in (
-        options.model,
+        options.engine,
         options.grammar,
         click.option("--limit", type=click.IntRange(min=1), help="Only the first so many programs."),
         click.option("-o", "--output", type=click.Path(path_type=Path), help="Write every program's result, as JSON Lines."),

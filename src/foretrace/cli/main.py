@@ -16,10 +16,16 @@ COMMANDS = {
     "record": "what a call really does, in a limited child process",
     "show": "what a recording holds; one of its traces; the same in another form",
     "diff": "prediction against reality, or two recorded traces",
+    "score": "which steps of a real trace surprise a model",
+    "web": "the debugger in a browser",
+    "debug": "step through a prediction, both ways, in the terminal",
     "data": "make datasets of traces, and look at them",
     "eval": "score a model: cruxeval, traces",
     "train": "train a model from a recipe",
+    "calibrate": "learn how sure a model may be of what it predicts",
+    "serve": "a model for programs: OpenAI's completions, and traces",
     "model": "what a model costs; convert folders of models",
+    "dap": "the debugger in an editor (Debug Adapter Protocol)",
     "doctor": "check this installation",
 }
 

@@ -5,11 +5,16 @@ import math
 import re
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from foretrace.errors import RefusedError
 from foretrace.trace import Limits, Outcome, Trace
+
+if TYPE_CHECKING:
+    from foretrace.api.model import Model
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,7 +23,21 @@ arguments = click.option(
     "--args", "arguments", default="", metavar="TEXT", help="The argument list, as in a call: \"'abc', k=[1]\"."
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line on standard output.")
-model = click.option("--model", default="tiny", show_default=True, help="A packaged model or a checkpoint folder.")
+_ENGINES = "A packaged model, a folder, torch:FOLDER, org/name"
+engine = click.option("--model", default="tiny", show_default=True, help=f"{_ENGINES} or http://HOST:PORT/v1.")
+model = click.option(
+    "--model",
+    default="tiny",
+    show_default=True,
+    help=f"{_ENGINES}, http://HOST:PORT/v1, oracle:err=0.05,seed=1 or replay:TRACE.",
+)
+calibration = click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="How sure the model may be, as foretrace calibrate wrote it.  [default: beside its weights]",
+)
+allow_run = click.option("--allow-run", is_flag=True, help="Let --model oracle run the call, in a limited child process.")
 grammar = click.option(
     "--grammar", is_flag=True, help="Predict only lines that exist, in an order that control flow allows."
 )
@@ -59,6 +78,21 @@ def limits(command: F) -> F:
 def make_limits(seconds: float, memory: int, max_events: int, **others: float) -> Limits:
     """Limits from the options; `others` by the names that `Limits` has for them."""
     return Limits(seconds=seconds, memory_mb=memory, max_events=max_events, **others)  # type: ignore[arg-type]
+
+
+def load_model(name: str, calibration: Path | None = None, *, may_run: bool) -> "Model":
+    """The model, for a command that executes nothing; an oracle, which runs the call, only with `--allow-run`.
+
+    Raises:
+        RefusedError: it is an oracle, and may not.
+
+    """
+    from foretrace.api.model import load
+
+    try:
+        return load(name, calibration=calibration, may_run=may_run)
+    except RefusedError as error:
+        raise RefusedError(f"this command executes nothing: {error}\n  let it: --allow-run") from error
 
 
 def parse_count(text: str) -> int:

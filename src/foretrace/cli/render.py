@@ -1,32 +1,29 @@
 """Traces and differences for people.
 
-A frame holds the state before its line runs, and readers expect a line's effect. So each line is shown with what has changed
-by the next frame of its scope. Predicted values are italic and marked `⇢`, real ones `=`, disagreement `≠`: never by colour
-alone.
+    print_trace(make_console(), trace)
+    print_diff(make_console(), diff(predicted, real), predicted, real)
+
+Predicted values are italic and marked `⇢`, real ones `=`, disagreement `≠`: never by colour alone. A column of dots says how
+sure predicted values are, where somebody can tell (`sureness.py`).
 """
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
 
-from rich.cells import cell_len
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
-from foretrace.trace import Diff, Event, Frame, Outcome, Trace
+from foretrace.cli.effects import Effect, effects
+from foretrace.cli.step_table import Row, print_steps
+from foretrace.trace import Diff, Frame, Outcome, Trace
 
-FOLD = 60
-"""Longer traces show about this many steps: the first, the last, and those around the first divergence."""
 AFTER = 3
 """Steps shown after control flow has diverged: from there on nothing can agree but by chance."""
-UNBOUND = "(unbound)"
 PIPE_WIDTH = 120
-_MARKS = {Event.CALL: "→ ", Event.RETURN: "← ", Event.EXCEPTION: "! "}
-_GAP = 2
 
-Effect = dict[str, str]
+Dots = Callable[[int, Collection[str]], str]
+"""How sure the effect of a step is, from its number and the names that it changes."""
 
 
 def make_console() -> Console:
@@ -35,46 +32,47 @@ def make_console() -> Console:
     return Console(width=width, highlight=False, emoji=False, markup=False)
 
 
-def effects(frames: Sequence[Frame]) -> list[Effect]:
-    """What each step brought about: arguments of a call, locals that a line changed, a value that was returned or raised."""
-    changed: list[Effect] = [{} for _ in frames]
-    last: dict[int, int] = {}
-    for index, frame in enumerate(frames):
-        if frame.value is not None:
-            changed[index] = {frame.event.value: frame.value}
-        elif frame.event is Event.CALL:
-            changed[index], last[frame.depth] = dict(frame.state), index
-        else:
-            if frame.depth in last:
-                changed[last[frame.depth]] |= _change(frames[last[frame.depth]].state, frame.state)
-            last[frame.depth] = index
-    return changed
-
-
-def _change(before: Effect, after: Effect) -> Effect:
-    gone = dict.fromkeys((name for name in before if name not in after), UNBOUND)
-    return {name: text for name, text in after.items() if before.get(name) != text} | gone
-
-
 # ---------------------------------------------------------------------------------------------------
 # One trace
 
 
-def print_trace(console: Console, trace: Trace) -> None:
-    """One line a step, then how it ended."""
+def print_trace(
+    console: Console,
+    trace: Trace,
+    *,
+    model: str | None = None,
+    sure: Dots | None = None,
+    mark: Callable[[int], str] = lambda step: "",
+    note: str = "",
+) -> None:
+    """One line a step, then how it ended.
+
+    Args:
+        console: for results.
+        trace: real or predicted.
+        model: what it is called, if not by the name in the header.
+        sure: fills a column of dots.
+        mark: one character before the source of a step.
+        note: is said after how it ended.
+
+    """
     sign, style = ("⇢", "italic") if trace.header.kind == "predicted" else ("=", "")
     changed = effects(trace.frames)
 
-    def row(index: int) -> _Row:  # a trace may have millions, and few are shown
-        return _Row(index, trace.frames[index], [Text(_effect(changed[index], sign), style=style)])
+    def row(index: int) -> Row:  # a trace may have millions, and few are shown
+        frame = trace.frames[index]
+        cells = [Text(effect_text(changed[index], sign), style=style)]
+        cells += [Text(sure(index, changed[index]))] if sure else []
+        return Row(index, frame, cells, mark(index))
 
-    _print_title(console, trace, trace.header.model)
-    _print_rows(console, ("effect",), len(trace), row, focus=0)
-    console.print(_ending(trace, sign))
+    print_title(console, trace, model or trace.header.model)
+    print_steps(console, ("effect", "sure") if sure else ("effect",), len(trace), row, focus=0)
+    console.print(ending(trace).append(note, style="not bold default"), soft_wrap=bool(note))
 
 
-def _ending(trace: Trace, sign: str) -> Text:
-    header = trace.header
+def ending(trace: Trace) -> Text:
+    """How the call ended: `returns ⇢ 3`."""
+    header, sign = trace.header, "⇢" if trace.header.kind == "predicted" else "="
     if header.outcome is Outcome.RETURNED:
         return Text(f"  returns {sign} {trace.result}", style="bold")
     if header.outcome is Outcome.RAISED:
@@ -86,13 +84,35 @@ def _ending(trace: Trace, sign: str) -> Text:
 # Two traces
 
 
-def print_diff(console: Console, difference: Diff, predicted: Trace, real: Trace) -> None:
-    """Prediction and reality side by side, and a summary line."""
-    rows = list(_diff_rows(predicted, real))
+def print_diff(
+    console: Console,
+    difference: Diff,
+    predicted: Trace,
+    real: Trace,
+    *,
+    model: str | None = None,
+    sure: Dots | None = None,
+    anchored: bool = False,
+) -> None:
+    """Prediction and reality side by side, and a summary line.
+
+    Args:
+        console: for results.
+        difference: of the two traces.
+        predicted: the left one.
+        real: the right one.
+        model: what it is called, if not by the name in the header.
+        sure: fills a column of dots.
+        anchored: whether each step was predicted from the real ones before it, so that an error has no consequences.
+
+    """
+    rows = list(_diff_rows(predicted, real, sure, anchored))
     lost = next((d.step for d in difference.divergences if d.kind != "value" and d.variable is None), len(rows))
-    seen = next((row.index for row in rows if row.wrong), 0)
-    _print_title(console, real, predicted.header.model)
-    _print_rows(console, ("predicted", "real"), len(rows), rows.__getitem__, focus=seen, end=lost + AFTER + 1)
+    seen = next((row.index for row in rows if row.mark), 0)
+    names = ("predicted", "real", *(("sure",) if sure else ()))
+    end = None if anchored else lost + AFTER + 1
+    print_title(console, real, model or predicted.header.model)
+    print_steps(console, names, len(rows), rows.__getitem__, focus=seen, end=end)
     console.print(summary(difference, seen))
 
 
@@ -100,6 +120,7 @@ def summary(difference: Diff, seen: int | None = None) -> Text:
     """`41/41 lines right · 104/117 values right · first divergence: step 23, value, n`.
 
     Args:
+        difference: of two traces.
         seen: the step whose effect first differs; it is named if it is not the divergence's own.
 
     """
@@ -113,28 +134,37 @@ def summary(difference: Diff, seen: int | None = None) -> Text:
     return text.append(f"first divergence: {about}{cause}", style="bold red")
 
 
-def _diff_rows(predicted: Trace, real: Trace) -> Iterator["_Row"]:
-    ours, theirs = effects(predicted.frames), effects(real.frames)
+def _diff_rows(predicted: Trace, real: Trace, sure: Dots | None, anchored: bool) -> Iterator[Row]:
+    theirs = effects(real.frames)
+    ours = effects(predicted.frames, _history(predicted.frames, real.frames) if anchored else None)
     for index in range(max(len(predicted), len(real))):
         left = predicted.frames[index] if index < len(predicted) else None
         right = real.frames[index] if index < len(real) else None
+        dots = [Text(sure(index, ours[index]) if left else "")] if sure else []
         if left and right and (left.event, left.source) == (right.event, right.source):
-            yield _Row(index, right, *_compared(ours[index], theirs[index]))
+            cells, wrong = _compared(ours[index], theirs[index])
+            yield Row(index, right, [*cells, *dots], "≠" if wrong else "")
         elif right:
             why = predicted.header.detail if index == len(predicted) else ""
-            yield _Row(index, right, [_step(left, why), Text(_effect(theirs[index], "="))], wrong=True)
+            yield Row(index, right, [_step(left, why), Text(effect_text(theirs[index], "=")), *dots], "≠")
         elif left:
-            yield _Row(index, left, [Text(_effect(ours[index], "⇢"), style="italic red"), _step(None)], wrong=True)
+            cells = [Text(effect_text(ours[index], "⇢"), style="italic red"), _step(None)]
+            yield Row(index, left, [*cells, *dots], "≠")
+
+
+def _history(predicted: Sequence[Frame], real: Sequence[Frame]) -> Sequence[Frame]:
+    """What stood before each step of a re-anchored run."""
+    return [*real[: len(predicted)], *predicted[len(real) :]]
 
 
 def _compared(ours: Effect, theirs: Effect) -> tuple[list[Text], bool]:
     """The cells of a step that both took, and whether they differ."""
     if ours == theirs:
-        return [Text(_effect(ours, "⇢"), style="italic"), Text("=" if ours else "", style="dim")], False
+        return [Text(effect_text(ours, "⇢"), style="italic"), Text("=" if ours else "", style="dim")], False
     names = [n for n in dict.fromkeys([*theirs, *ours]) if ours.get(n) != theirs.get(n)]
     left = {n: ours.get(n, "(unchanged)") for n in names}
     right = {n: theirs.get(n, "(unchanged)") for n in names}
-    return [Text(_effect(left, "⇢"), style="italic red"), Text(_effect(right, "="))], True
+    return [Text(effect_text(left, "⇢"), style="italic red"), Text(effect_text(right, "="))], True
 
 
 def _step(frame: Frame | None, why: str = "") -> Text:
@@ -145,81 +175,13 @@ def _step(frame: Frame | None, why: str = "") -> Text:
     return Text(f"{frame.event} {what}" + (" (not in the file)" if frame.ghost else ""), style="italic red")
 
 
-def _effect(effect: Effect, sign: str) -> str:
+def effect_text(effect: Effect, sign: str) -> str:
+    """`n ⇢ 2, c ⇢ 'a'`."""
     return ", ".join(f"{name} {sign} {text}" for name, text in effect.items())
 
 
-# ---------------------------------------------------------------------------------------------------
-# Tables
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """One step: where, and a cell for each trace."""
-
-    index: int
-    frame: Frame
-    cells: list[Text]
-    wrong: bool = False
-
-    @property
-    def source(self) -> Text:
-        """The source line under its depth, calls, returns and exceptions marked."""
-        return Text("  " * min(self.frame.depth, 8) + _MARKS.get(self.frame.event, "  ") + self.frame.source.strip())
-
-
-def _print_rows(
-    console: Console, names: tuple[str, ...], count: int, row: Callable[[int], _Row], *, focus: int, end: int | None = None
-) -> None:
-    shown = [row(at) if isinstance(at, int) else at for at in _fold(count, focus, end)]
-    kept = [row for row in shown if isinstance(row, _Row)]
-    columns = [[row.source for row in kept], *([row.cells[i] for row in kept] for i in range(len(names)))]
-    natural = [max((cell_len(text.plain) for text in column), default=0) for column in columns]
-    fixed = (4, 5, 1)
-    room = console.width - sum(fixed) - _GAP * (len(fixed) + len(natural))
-    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="dim")
-    for name, width in zip(("step", "line", ""), fixed, strict=True):
-        table.add_column(name, width=width, justify="right")
-    for name, width in zip(("source", *names), _share(natural, room), strict=True):
-        table.add_column(name, width=max(width, len(name)), no_wrap=True, overflow="ellipsis")
-    for step in shown:
-        if isinstance(step, _Row):
-            sign, line = Text("≠" if step.wrong else "", style="bold red"), step.frame.line or "–"
-            table.add_row(str(step.index), str(line), sign, step.source, *step.cells)
-        else:
-            table.add_row("…", "", "", Text(step, style="dim"))
-    console.print(table)
-
-
-def _fold(total: int, focus: int, end: int | None) -> Iterator[int | str]:
-    """Which rows to show, and a note for each gap. What follows `end` is left out."""
-    count = total if end is None else min(end, total)
-    third = FOLD // 3
-    hidden = 0
-    for index in range(count):
-        if count <= FOLD or index < third or index >= count - third or abs(index - focus) <= third // 2:
-            if hidden:
-                yield f"({hidden} steps)"
-            hidden = 0
-            yield index
-        else:
-            hidden += 1
-    if count < total:
-        yield f"({total - count} more steps)"
-
-
-def _share(natural: Sequence[int], room: int) -> list[int]:
-    """Widths for columns that want `natural` cells: narrow ones get all they want, the others equal parts of the rest."""
-    widths = list(natural)
-    open_columns = sorted(range(len(natural)), key=lambda i: natural[i])
-    while open_columns:
-        column = open_columns.pop(0)
-        widths[column] = max(1, min(natural[column], room // (len(open_columns) + 1)))
-        room -= widths[column]
-    return widths
-
-
-def _print_title(console: Console, trace: Trace, model: str | None) -> None:
+def print_title(console: Console, trace: Trace, model: str | None) -> None:
+    """What is called, and by what it is predicted."""
     header = trace.header
     call = ", ".join(f"{name}={text}" for name, text in header.arguments.items())
     text = Text(f"{header.path}::{header.entry}({call})", style="bold")
