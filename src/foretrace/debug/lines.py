@@ -31,15 +31,25 @@ def step_lines(session: Session) -> Iterator[str]:
     writer = FrameWriter()
     for position in range(len(session.branch.timeline)):
         moment = session.at(position)
-        place, sure = moment.line_confidence, moment.confidences
-        values = {name: round(share, _DIGITS) for name, share in sure.items()}
-        more = {} if place is None else {"p": {"line": round(place, _DIGITS), "values": values}}
-        yield _extended(writer.line(moment.step.frame), more)
+        yield sure_line(writer.line(moment.step.frame), moment.line_confidence, moment.confidences)
 
 
 def closing_line(session: Session, more: Mapping[str, Any] = MappingProxyType({})) -> str:
     """How it ended, and more that is to be told."""
-    return _extended(end_line(_header(session)), more)
+    return extended(end_line(_header(session)), more)
+
+
+def sure_line(line: str, place: float | None, values: Mapping[str, float]) -> str:
+    """The line of a frame, with how likely its source line (None: nobody knows) and each of its values are right."""
+    if place is None:
+        return line
+    rounded = {name: round(share, _DIGITS) for name, share in values.items()}
+    return extended(line, {"p": {"line": round(place, _DIGITS), "values": rounded}})
+
+
+def extended(line: str, more: Mapping[str, Any]) -> str:
+    """A line of JSON, with more members at its end."""
+    return f"{line.rstrip()[:-1]}, {json.dumps(dict(more))[1:]}\n" if more else line
 
 
 def _header(session: Session) -> Header:
@@ -48,7 +58,3 @@ def _header(session: Session) -> Header:
     finish = branch.finish or Finish(StopReason.BUDGET)
     frames = [step.frame for step in branch.timeline]
     return replace(trace_of(branch.prompt, frames, finish, session.predictor.name).header, path=session.path)
-
-
-def _extended(line: str, more: Mapping[str, Any]) -> str:
-    return f"{line.rstrip()[:-1]}, {json.dumps(dict(more))[1:]}\n" if more else line

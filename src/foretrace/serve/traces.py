@@ -8,7 +8,6 @@ predicted, or all at once. Nothing is executed.
 """
 
 import asyncio
-import json
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
@@ -18,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from foretrace.debug.confidence import Confidence
+from foretrace.debug.lines import extended, sure_line
 from foretrace.engine import Prompt, Step, TokenPredictor, build_prompt, trace_of
 from foretrace.engine.binding import BoundCall
 from foretrace.errors import FormatError
@@ -153,16 +153,13 @@ def _lines(prompt: Prompt, steps: Any, served: ServedModel, confidence: Confiden
         yield Line(kind="frame", text=writer.line(frame).rstrip())
     for step in steps:
         known.append(step)
-        line = json.loads(writer.line(step.frame))
-        if confidence.is_calibrated:
-            at = len(known) - 1
-            values = {name: round(sure, 4) for name, sure in confidence.sure(known, at, 0).items()}
-            line["p"] = {"line": round(confidence.line(known, at, 0) or 0.0, 4), "values": values}
-        yield Line(kind="frame", text=json.dumps(line))
+        at = len(known) - 1
+        line = sure_line(writer.line(step.frame), confidence.line(known, at, 0), confidence.sure(known, at, 0))
+        yield Line(kind="frame", text=line.rstrip())
     frames, tokens = [step.frame for step in known], sum(step.tokens for step in known)
     served.metrics.counted(0, tokens)
     ended = trace_of(prompt, frames, steps.finish, served.name).header
-    yield Line(kind="end", text=json.dumps(json.loads(end_line(ended)) | {"tokens": tokens}))
+    yield Line(kind="end", text=extended(end_line(ended), {"tokens": tokens}).rstrip())
 
 
 def _surprise(number: int, step: Step) -> dict[str, Any]:
