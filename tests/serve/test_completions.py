@@ -99,7 +99,7 @@ def test_a_stream_says_what_the_whole_says(client: Any, served: ServedModel, ids
     assert [part.finish_reason for part in parts] == [None] * (len(parts) - 1) + ["length"]
     assert chunks[-1].choices == []
     assert (chunks[-1].usage.prompt_tokens, chunks[-1].usage.completion_tokens) == (len(ids), 30)
-    assert len(parts) > 3  # it is one
+    assert len(parts) > 1  # it is one; how many depends on how busy the machine is
     assert len({chunk.id for chunk in chunks}) == 1
 
 

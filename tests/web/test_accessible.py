@@ -105,7 +105,7 @@ def test_a_keyboard_is_enough(page: Page) -> None:
     page.press("?")
     page.until(lambda: page.at("dialog").count() == 1)
     page.press("Escape")
-    assert page.at("dialog").count() == 0
+    page.until(lambda: page.at("dialog").count() == 0)
 
 
 def test_nothing_moves_where_that_is_not_wanted(page: Page) -> None:

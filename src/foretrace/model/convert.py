@@ -26,7 +26,8 @@ from foretrace.model.meta import PARAMS, load_meta, read_params
 KINDS = {"hf": CONFIG, "meta": PARAMS}
 """Kinds of folder, by the file that tells the architecture."""
 _COMPANIONS = ("*.json", "*.jinja", "*.model", "*.txt", "*.md", "LICENSE*")
-_REWRITTEN = (CONFIG, INDEX, PARAMS)
+_LEFT = (CONFIG, INDEX, PARAMS, "calibration.json")
+"""Companions that are written anew, or hold for the old files alone (`foretrace calibrate`)."""
 
 
 def kind_of(folder: Path, kind: str | None = None) -> str:
@@ -90,7 +91,7 @@ def convert(
         raise UsageError("Meta's release is read by torch; install it with: pip install 'foretrace[train]'")
     config, tensors = load_pretrained(source) if kind == "hf" else load_meta(source)
     files = {file.name: file.read_bytes() for pattern in _COMPANIONS for file in sorted(source.glob(pattern))}
-    files = {name: content for name, content in files.items() if name not in _REWRITTEN}
+    files = {name: content for name, content in files.items() if name not in _LEFT}
     if RANKS in files and FILE not in files:
         files |= _tokenizer_files(source)
     save_pretrained(target, config, tensors, dtype=dtype, max_shard_bytes=max_shard_bytes, files=files, progress=progress)
