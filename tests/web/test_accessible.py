@@ -73,6 +73,7 @@ def test_all_text_stands_out(page: Page) -> None:
         page.until(lambda: page.at("dialog").count() == 1)
         assert page.page.evaluate(CONTRAST) == [], key
         page.press("Escape")
+        page.until(lambda: page.at("dialog").count() == 0)
     page.press("s", "q", "s")
     assert page.page.evaluate(CONTRAST) == []
 
