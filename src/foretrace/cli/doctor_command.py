@@ -1,5 +1,6 @@
 """`foretrace doctor`."""
 
+import functools
 import hashlib
 import platform
 import shutil
@@ -42,7 +43,7 @@ def command(as_json: bool) -> None:
         if as_json:
             options.write_json({"v": 1, "check": name, "state": state, "detail": detail})
         else:
-            click.echo(f"{state:>7}  {name:<12} {detail}")
+            click.echo(f"{state:>7}  {name:<14} {detail}")
     sys.exit(3 if failed else 0)
 
 
@@ -56,6 +57,8 @@ def checks() -> Iterator[tuple[str, Callable[[], str]]]:
     yield "recorder", _recorder
     yield "process", lambda: _sandbox("process")
     yield "bubblewrap", lambda: _sandbox("bubblewrap")
+    for backend in ("bubblewrap", "docker", "landlock"):
+        yield f"env {backend}", functools.partial(_environment, backend)
     yield "datasets", _datasets
     yield "model tiny", _checkpoint
     yield "prediction", _prediction
@@ -98,6 +101,18 @@ def _sandbox(backend: str) -> str:
     if result.status is not Status.DONE:
         raise ForetraceError(f"a job got out of the sandbox: {result.status} {result.code}")
     return f"a sandbox for untrusted code; a job in {milliseconds:.1f} ms; walls: {walls}"
+
+
+def _environment(backend: str) -> str:
+    """What an environment for episodes is worth here, after a program in it tried to leave."""
+    from foretrace.sandbox.environments import backends
+
+    started = time.perf_counter()
+    probe = backends()[backend].probe()
+    if not probe.works:
+        raise ImportError(probe.reason)
+    gaps = f"; but {'; '.join(probe.gaps)}" if probe.gaps else ""
+    return f"environments for episodes; {probe.reason}, in {1000 * (time.perf_counter() - started):.0f} ms{gaps}"
 
 
 def _datasets() -> str:

@@ -23,7 +23,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-from foretrace.sandbox import confine
+from foretrace.sandbox import confine, landlock, seccomp
 
 FILES = ("stdin", "stdout", "stderr", "output", "tail")
 """Open files of a job."""
@@ -64,7 +64,7 @@ def main() -> NoReturn:
 
 def _confine(settings: dict[str, Any], jobs: str, left: str) -> dict[str, bool]:
     """Gives up what jobs must not have; says which walls stand."""
-    limit = _tasks_of_user() + settings["processes"]
+    limit = tasks_of_user() + settings["processes"]
     was_root = os.getuid() == 0
     if was_root:
         user = settings["user"]
@@ -77,17 +77,17 @@ def _confine(settings: dict[str, Any], jobs: str, left: str) -> dict[str, bool]:
     resource.setrlimit(resource.RLIMIT_NPROC, (limit, limit))
     confine.set_dumpable(False)
     confine.drop_privileges(all_of_them=not was_root)
-    files = confine.restrict_files(settings["readable"], [jobs, os.devnull], [left])
+    files = landlock.restrict_files(settings["readable"], [jobs, os.devnull], [left])
     return {
         "own user": was_root,
         "files": files,
         "no privileges": confine.drop_privileges(all_of_them=not (was_root and files)),
-        "calls and network": confine.restrict_calls(),
-        "metadata": was_root or settings["read_only"] or confine.keep_metadata(),
+        "calls and network": seccomp.restrict_calls(),
+        "metadata": was_root or settings["read_only"] or seccomp.keep_metadata(),
     }
 
 
-def _tasks_of_user() -> int:
+def tasks_of_user() -> int:
     """Processes and threads that this user has now."""
     count = 0
     for process in Path("/proc").glob("[0-9]*"):
@@ -194,7 +194,7 @@ class _Server:
             self._arrange_files(folder)
             _limit(head)
             confine.set_dumpable(True)
-            confine.restrict_signals()
+            seccomp.restrict_signals()
             function(body, OUTPUT)
             code = success
         except BaseException:
