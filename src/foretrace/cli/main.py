@@ -26,6 +26,7 @@ COMMANDS = {
     "serve": "a model for programs: OpenAI's completions, and traces",
     "model": "what a model costs; convert folders of models",
     "dap": "the debugger in an editor (Debug Adapter Protocol)",
+    "repos": "executable images of repositories: build, list, check",
     "doctor": "check this installation",
 }
 
