@@ -31,6 +31,11 @@ from foretrace.trace import Event, Frame, Header, Outcome, Trace, to_segments, t
 _OF_TESTS = re.compile(r"(^|/)(tests?|\.\w+)/|(^|/)(conftest|test_[^/]*|[^/]*_tests?|tests?)\.py$")
 
 
+def is_of_tests(path: str) -> bool:
+    """Whether a file, by its path in a repository, is part of its tests, or of a hidden folder."""
+    return _OF_TESTS.search(path) is not None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodeOptions:
     """What episodes are cut."""
@@ -199,7 +204,7 @@ class _Cutter:
 
     def _can_show(self, path: str, line: int) -> bool:
         path = self._path(path)
-        is_wanted = bool(path) and (self.options.with_tests or not _OF_TESTS.search(path))
+        is_wanted = bool(path) and (self.options.with_tests or not is_of_tests(path))
         return is_wanted and can_show(self.sources, (path, line))
 
     def _made(self, trace: Trace, walker: Walker, candidates: list[Candidate]) -> Iterator[tuple[Trace, Origin]]:

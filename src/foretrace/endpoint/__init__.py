@@ -2,5 +2,6 @@
 
 from foretrace.endpoint.answer import Completion, Usage
 from foretrace.endpoint.client import Endpoint
+from foretrace.endpoint.reply import FunctionCall, Reply
 
-__all__ = ["Completion", "Endpoint", "Usage"]
+__all__ = ["Completion", "Endpoint", "FunctionCall", "Reply", "Usage"]

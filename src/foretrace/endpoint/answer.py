@@ -35,31 +35,37 @@ class Usage:
 
 def read_completion(body: Any, *, chat: bool, logprobs: bool) -> Completion:
     """A completion from the JSON that a server sent; an EndpointError names a field that is missing or of another type."""
-    choices = _field(body, "choices", list, "the answer")
+    choices = field_of(body, "choices", list, "the answer")
     if not choices:
         raise EndpointError("the answer has no completion: its `choices` are empty")
     choice = choices[0]
-    holder = _field(choice, "message", dict, "`choices[0]`") if chat else choice
-    text = _field(holder, *("content", str, "`choices[0].message`") if chat else ("text", str, "`choices[0]`"))
-    counts = body.get("usage") if isinstance(body.get("usage"), dict) else {}
-    prompt, completion = (n if isinstance(n := counts.get(f"{k}_tokens"), int) else 0 for k in ("prompt", "completion"))
+    holder = field_of(choice, "message", dict, "`choices[0]`") if chat else choice
+    text = field_of(holder, *("content", str, "`choices[0].message`") if chat else ("text", str, "`choices[0]`"))
+    prompt, completion = count_of(body, "prompt"), count_of(body, "completion")
     found = _read_logprobs(choice, chat) if logprobs else None
     return Completion(text, str(choice.get("finish_reason") or ""), prompt, completion, str(body.get("model") or ""), found)
 
 
+def count_of(body: Any, what: str) -> int:
+    """The tokens of the `prompt` or of the `completion`, as the server counts them; 0 where it does not."""
+    usage = body.get("usage")
+    count = usage.get(f"{what}_tokens") if isinstance(usage, dict) else None
+    return count if isinstance(count, int) else 0
+
+
 def _read_logprobs(choice: Any, chat: bool) -> tuple[tuple[str, float], ...]:
-    found, where = _field(choice, "logprobs", dict, "`choices[0]`"), "`choices[0].logprobs`"
+    found, where = field_of(choice, "logprobs", dict, "`choices[0]`"), "`choices[0].logprobs`"
     if chat:
-        items = _field(found, "content", list, where)
-        return tuple((_field(i, "token", str, where), _field(i, "logprob", (int, float), where)) for i in items)
-    tokens, values = _field(found, "tokens", list, where), _field(found, "token_logprobs", list, where)
+        items = field_of(found, "content", list, where)
+        return tuple((field_of(i, "token", str, where), field_of(i, "logprob", (int, float), where)) for i in items)
+    tokens, values = field_of(found, "tokens", list, where), field_of(found, "token_logprobs", list, where)
     if len(tokens) != len(values):
         raise EndpointError(f"{where} has {len(tokens)} tokens and {len(values)} values")
     return tuple((str(token), float(value or 0.0)) for token, value in zip(tokens, values, strict=True))
 
 
-def _field(holder: Any, name: str, kind: Any, where: str) -> Any:
-    """The field `name`, if it is there and of the type."""
+def field_of(holder: Any, name: str, kind: Any, where: str) -> Any:
+    """The field `name`, if it is there and of the type; an EndpointError says which is not."""
     if not isinstance(holder, dict):
         raise EndpointError(f"{where} is not a JSON object but {shown(holder)}")
     if name not in holder:

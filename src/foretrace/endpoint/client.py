@@ -6,18 +6,32 @@ The key comes from an environment variable, goes into one header and nowhere els
 import os
 import threading
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from foretrace.endpoint.answer import Completion, Usage, read_completion, shown
+from foretrace.endpoint.reply import Reply, read_reply
 from foretrace.endpoint.retries import AGAIN, Retries
+from foretrace.endpoint.streaming import Assembly, read_events
+from foretrace.endpoint.threads import in_threads
 from foretrace.errors import EndpointError, UsageError
 
-Prompt = str | Sequence[Mapping[str, str]]
-"""A text, or of a chat the messages, each with `role` and `content`."""
+Messages = Sequence[Mapping[str, Any]]
+"""Of a chat, each with `role` and `content`."""
+Prompt = str | Messages
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Try:
+    """What came of one request: content, or a problem."""
+
+    content: Any = None
+    problem: str = ""
+    again: bool = True
+    """Whether another try may change the problem."""
+    retry_after: str | None = None
 
 
 @dataclass(kw_only=True)
@@ -77,9 +91,46 @@ class Endpoint:
         """
         answer = self.post("/chat/completions" if self.chat else "/completions", self._body(prompt))
         try:
-            return self._count(read_completion(answer, chat=self.chat, logprobs=self.logprobs))
+            completion = read_completion(answer, chat=self.chat, logprobs=self.logprobs)
         except EndpointError as error:
             raise EndpointError(self._without_key(f"{self.url}: {error}")) from None
+        self._count(completion.prompt_tokens, completion.completion_tokens)
+        return replace(completion, model=completion.model or self.model)
+
+    def converse(
+        self,
+        messages: Messages,
+        *,
+        stream: bool = False,
+        characters: int | None = None,
+        on_text: Callable[[str], None] | None = None,
+        **fields: Any,
+    ) -> Reply:
+        """The model's next turn in a chat, calls of functions among it.
+
+        Args:
+            messages: so far.
+            stream: have it in pieces, so that `timeout` is that of a piece, and a server is stopped that goes on and on.
+            characters: of a stream, as many as are wanted; what is longer is cut, with the finish reason `length`.
+            on_text: of a stream, told each piece of text.
+            fields: others of the request (`tools`, `max_tokens`, …).
+
+        Raises:
+            EndpointError: see `complete`; a stream that breaks off is asked for again.
+
+        """
+        body = self._body(messages) | fields
+        if stream:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+        receive = partial(self._receive, characters=characters, on_text=on_text) if stream else None
+        answer = self._ask("POST", "/chat/completions", body, receive)
+        try:
+            reply = read_reply(answer)
+        except EndpointError as error:
+            raise EndpointError(self._without_key(f"{self.url}: {error}")) from None
+        self._count(reply.prompt_tokens, reply.completion_tokens)
+        cost = self._cost(reply.prompt_tokens, reply.completion_tokens)
+        return replace(reply, model=reply.model or self.model, cost=cost)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
         """The JSON that the server answers to a request of the caller's own; `path` comes after the address.
@@ -94,16 +145,18 @@ class Endpoint:
         """The JSON at a path after the address, such as `/models`; errors as for `post`."""
         return self._ask("GET", path, None)
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> Any:
+    def _ask(
+        self, method: str, path: str, body: Mapping[str, Any] | None, receive: Callable[[Any], _Try] | None = None
+    ) -> Any:
         for attempt in range(self.retries.most + 1):
             if self.cost_limit is not None and self.usage.cost >= self.cost_limit:
                 raise EndpointError(f"the cost limit is reached: {self.usage.cost:.4f} of {self.cost_limit}")
-            problem, answer = self._try(method, self.url.rstrip("/") + path, body)
-            if answer is not None and answer.is_success:
-                return self._read(answer)
-            wait = self.retries.wait_before(attempt, answer.headers.get("retry-after") if answer is not None else None)
-            if wait is None or (answer is not None and answer.status_code not in AGAIN):
-                raise EndpointError(problem + (f" (tried {attempt + 1} times)" if attempt else ""))
+            tried = self._try(method, self.url.rstrip("/") + path, body, receive or self._read)
+            if not tried.problem:
+                return tried.content
+            wait = self.retries.wait_before(attempt, tried.retry_after) if tried.again else None
+            if wait is None:
+                raise EndpointError(self._without_key(tried.problem) + (f" (tried {attempt + 1} times)" if attempt else ""))
             with self._lock:
                 self.usage.retries += 1
             time.sleep(wait)
@@ -114,17 +167,7 @@ class Endpoint:
 
         Prompts are taken as they are needed, so there may be endlessly many.
         """
-        waiting: deque[Future[Completion | EndpointError]] = deque()
-        pool = ThreadPoolExecutor(self.concurrency, thread_name_prefix="endpoint")
-        try:
-            for prompt in prompts:
-                waiting.append(pool.submit(self._complete_or_error, prompt))
-                if len(waiting) >= 2 * self.concurrency:  # enough that a slow first one leaves no thread idle for long
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        return in_threads(self._complete_or_error, prompts, threads=self.concurrency, name="endpoint", wait=False)
 
     def _complete_or_error(self, prompt: Prompt) -> Completion | EndpointError:
         try:
@@ -145,36 +188,67 @@ class Endpoint:
             return body | {"prompt": prompt}
         return body | {"messages": [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)}
 
-    def _try(self, method: str, address: str, body: Mapping[str, Any] | None) -> tuple[str, Any]:
-        """What is wrong with the answer, and the answer, if there is any."""
+    def _try(self, method: str, address: str, body: Mapping[str, Any] | None, receive: Callable[[Any], _Try]) -> _Try:
         try:
-            answer = self._client.request(method, address, json=body)
+            with self._client.stream(method, address, json=body) as answer:
+                if answer.is_success:
+                    return receive(answer)
+                answer.read()
         except self._httpx.TimeoutException:
-            return f"{address} did not answer within {self.timeout:g} s", None
+            return _Try(problem=f"{address} did not answer within {self.timeout:g} s")
         except self._httpx.TransportError as error:
-            return self._without_key(f"cannot reach {address}: {error or type(error).__name__}"), None
-        if answer.is_success:
-            return "", answer
+            return _Try(problem=f"cannot reach {address}: {error or type(error).__name__}")
         hint = ""
         if answer.status_code in (401, 403):
             hint = f"; the key is taken from ${self.key_variable}, which is {'set' if self._key else 'not set'}"
-        return self._without_key(f"{address} answered {answer.status_code}{hint}: {shown(answer.text)}"), answer
+        problem = f"{address} answered {answer.status_code}{hint}: {shown(answer.text)}"
+        again = answer.status_code in AGAIN
+        return _Try(problem=problem, again=again, retry_after=answer.headers.get("retry-after"))
 
-    def _read(self, answer: Any) -> Any:
+    def _read(self, answer: Any) -> _Try:
+        """An answer in one piece."""
+        answer.read()
         try:
-            return answer.json()
-        except ValueError as error:
+            return _Try(content=answer.json())
+        except ValueError:
             problem = f"{self.url} answered something that is not JSON: {shown(answer.text)}"
-            raise EndpointError(self._without_key(problem)) from error
+            return _Try(problem=problem, again=False)
 
-    def _count(self, completion: Completion) -> Completion:
+    def _receive(self, answer: Any, *, characters: int | None, on_text: Callable[[str], None] | None) -> _Try:
+        """An answer in pieces."""
+        if "json" in answer.headers.get("content-type", ""):
+            return self._read(answer)  # a server that does not stream
+        assembly = Assembly(on_text)
+        try:
+            for event in read_events(self._watched(answer.iter_bytes(), assembly)):
+                assembly.add(event)
+                if characters is not None and assembly.size > characters:
+                    return _Try(content=assembly.body("length"))
+        except EndpointError as error:
+            if not assembly.finished:
+                return _Try(problem=f"{self.url}: {error}")
+        return _Try(content=assembly.body())
+
+    def _watched(self, chunks: Iterable[bytes], assembly: Assembly) -> Iterator[bytes]:
+        """The chunks, as long as they bring events: a server that only keeps the line open says nothing."""
+        events, since = 0, time.monotonic()
+        for chunk in chunks:
+            if assembly.events > events:
+                events, since = assembly.events, time.monotonic()
+            elif time.monotonic() - since > self.timeout:
+                raise EndpointError(f"nothing came within {self.timeout:g} s")
+            yield chunk
+
+    def _count(self, prompt: int, completion: int) -> None:
         with self._lock:
             usage = self.usage
             usage.requests += 1
-            usage.prompt_tokens += completion.prompt_tokens
-            usage.completion_tokens += completion.completion_tokens
-            usage.cost = (usage.prompt_tokens * self.prices[0] + usage.completion_tokens * self.prices[1]) / 1e6
-        return replace(completion, model=completion.model or self.model)
+            usage.prompt_tokens += prompt
+            usage.completion_tokens += completion
+            usage.cost = self._cost(usage.prompt_tokens, usage.completion_tokens)
+
+    def _cost(self, prompt: int, completion: int) -> float:
+        return (prompt * self.prices[0] + completion * self.prices[1]) / 1e6
 
     def _without_key(self, text: str) -> str:
         """Servers like to repeat the key that they refuse."""

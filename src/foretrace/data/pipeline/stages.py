@@ -17,12 +17,13 @@ from typing import Any
 
 import numpy as np
 
+from foretrace.corpus.resemblance import shingles, similarity
 from foretrace.data.pipeline.definition import Definition, Drop
 from foretrace.data.pipeline.episodes import episode_rows
 from foretrace.data.pipeline.execute import PRELOAD, execute
 from foretrace.data.pipeline.model import narrate_rows, with_proposals
 from foretrace.data.pipeline.storage import Storage
-from foretrace.data.pipeline.subjects import candidates, find, from_row, own_text, similarity, subject_schema
+from foretrace.data.pipeline.subjects import candidates, find, from_row, own_text, subject_schema
 from foretrace.data.pipeline.tokens import count_tokens
 from foretrace.data.schema import arrow_schema, drop_schema, import_arrow
 from foretrace.sandbox import Sandbox
@@ -52,7 +53,8 @@ def run_choose(definition: Definition, url: str, number: int) -> Counts:
         texts = _Texts(storage, names, where)
         for earlier, later in candidates(np.concatenate(blocks)):
             if later not in repeats and earlier not in repeats:
-                alike = min(map(similarity, texts[earlier], texts[later]))
+                pairs = zip(texts[earlier], texts[later], strict=True)
+                alike = min(similarity(shingles(one), shingles(other)) for one, other in pairs)
                 if alike >= definition.near_duplicate:
                     repeats[later] = (earlier, f"nearly the same source ({alike:.0%})")
     arrow = import_arrow()

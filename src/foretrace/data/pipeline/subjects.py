@@ -7,7 +7,6 @@ are subjects whose entries are, and whose sources are: methods of a class share 
 """
 
 import ast
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -17,16 +16,15 @@ from numpy.typing import NDArray
 
 from foretrace.corpus.benchmarks import Benchmarks
 from foretrace.corpus.refusals import NOT_FUNCTIONS, Refused
+from foretrace.corpus.resemblance import HASHES, shingles, signature
 from foretrace.corpus.sources import subjects
 from foretrace.corpus.types import Origin, Subject
 from foretrace.data.pipeline.definition import Definition, Drop
 from foretrace.data.pipeline.execute import identity
 from foretrace.data.schema import import_arrow
 
-HASHES, BAND = 128, 4
-"""Hashes of a signature, and of them in a band: of pairs with a similarity of 0.8 one in 10^7 is missed."""
-SHINGLE = 5
-_TOKEN = re.compile(r"\w+|[^\w\s]")
+BAND = 4
+"""Hashes of a signature in a band: of pairs with a similarity of 0.8 one in 10^7 is missed."""
 
 Row = dict[str, Any]
 
@@ -71,7 +69,7 @@ def to_row(subject: Subject) -> Row:
     """A subject as a row."""
     row = identity(subject) | {"id": subject.id, "source": subject.source, "form": subject.form}
     row |= {"licence": subject.origin.licence, "calls": list(subject.calls), "outputs": list(subject.outputs)}
-    return row | {"signature": signature(own_text(subject.source, subject.entry)).tobytes()}
+    return row | {"signature": signature(shingles(own_text(subject.source, subject.entry))).tobytes()}
 
 
 def from_row(row: Row) -> Subject:
@@ -93,21 +91,6 @@ def own_text(source: str, entry: str) -> str:
     return (ast.get_source_segment(source, node) if not isinstance(node, ast.Module) else None) or source
 
 
-def shingles(source: str) -> set[str]:
-    """Each `SHINGLE` tokens in a row; of a short source, all at once."""
-    tokens = _TOKEN.findall(source)
-    return {" ".join(tokens[i : i + SHINGLE]) for i in range(max(1, len(tokens) - SHINGLE + 1))}
-
-
-def signature(source: str) -> NDArray[np.uint32]:
-    """MinHash of a text: (128,) uint32."""
-    from rensa import RMinHash
-
-    hashes = RMinHash(num_perm=HASHES, seed=1)
-    hashes.update(sorted(shingles(source)))
-    return np.array(hashes.digest(), dtype=np.uint32)
-
-
 def candidates(signatures: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
     """Pairs (earlier, later) of rows that agree in a band, of an array (rows, 128); a pair may come more than once.
 
@@ -120,9 +103,3 @@ def candidates(signatures: NDArray[np.uint32]) -> Iterator[tuple[int, int]]:
         first_of = firsts[inverse.ravel()]
         for later in np.flatnonzero(first_of != np.arange(len(band))):
             yield int(first_of[later]), int(later)
-
-
-def similarity(a: str, b: str) -> float:
-    """Jaccard similarity of two texts' shingles."""
-    one, other = shingles(a), shingles(b)
-    return len(one & other) / len(one | other)
