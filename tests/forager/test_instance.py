@@ -1,14 +1,17 @@
 """Instances in SWE-bench's form, and how tasks are told."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from foretrace.errors import FormatError, UsageError
 from foretrace.forager.mutation.sampling import Mutation
+from foretrace.forager.task import Task
 from foretrace.forager.tasks.instance import Instance, read_instances, write_instances
 from foretrace.forager.tasks.statements import HINTS, statement
+from foretrace.sandbox.environment import Image
 
 INSTANCE = Instance(
     instance_id="toolz-1",
@@ -86,6 +89,14 @@ def test_each_level_tells_what_it_says_and_no_more(hints: str, told: set[str]) -
         text = statement(MUTATION, TESTS, seed=seed, hints=hints, trace="E   assert 1 == 2")
         assert {part for part in everything if part in text} == told
         assert "return" not in text  # what was done is never told
+
+
+def test_how_tests_are_run_is_told_and_what_was_said_later_only_if_asked_for() -> None:
+    instance = replace(INSTANCE, hints_text="It is line 3.")
+    image = Image(root=())
+    assert Task.of(instance, image).hints == ""
+    assert Task.of(instance, image, command="python -m pytest t").hints == "The tests are run with `python -m pytest t`."
+    assert Task.of(instance, image, hints=True, command="x").hints == "The tests are run with `x`.\n\nIt is line 3."
 
 
 def test_words_vary_and_the_seed_decides() -> None:

@@ -27,7 +27,15 @@ class Task:
     limits: EnvironmentLimits = field(default_factory=EnvironmentLimits)
 
     @classmethod
-    def of(cls, instance: Instance, world: Image, limits: EnvironmentLimits | None = None, *, hints: bool = False) -> Self:
+    def of(
+        cls,
+        instance: Instance,
+        world: Image,
+        limits: EnvironmentLimits | None = None,
+        *,
+        hints: bool = False,
+        command: str = "",
+    ) -> Self:
         """The task of an instance.
 
         Args:
@@ -35,13 +43,16 @@ class Task:
             world: the image with the mistake in it: see `tasks.world`.
             limits: of the environment.
             hints: show what was said after the issue, too; SWE-bench does not.
+            command: how the tests are run, which nobody can guess in every repository; it is told, if given.
 
         """
+        told = [f"The tests are run with `{command}`."] if command else []
+        told += [instance.hints_text] if hints and instance.hints_text else []
         return cls(
             id=instance.instance_id,
             image=world,
             problem=instance.problem_statement,
-            hints=instance.hints_text if hints else "",
+            hints="\n\n".join(told),
             patch=instance.patch,
             repo=instance.repo,
             licence=instance.licence,
