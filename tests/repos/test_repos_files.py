@@ -12,6 +12,7 @@ import pytest
 
 from foretrace.errors import UsageError
 from foretrace.repos import history, leaks
+from foretrace.repos.image import load_image
 from foretrace.repos.install import remove_leftovers, take
 from foretrace.repos.interpreters import Interpreter, choose, find_interpreters, satisfies
 from foretrace.repos.plan import InstallPlan
@@ -277,3 +278,13 @@ def test_plans_as_json() -> None:
     ):
         with pytest.raises(UsageError, match="install plan"):
             InstallPlan.from_json(bad)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("{", "no image"), ('{"v": 0}', "version 0"), ('{"v": 1}', "damaged"), ('{"v": 1, "command": 3}', "damaged")],
+)
+def test_a_manifest_that_cannot_be_read_is_a_clear_error(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "image.json").write_text(text)
+    with pytest.raises(UsageError, match=message):
+        load_image(tmp_path)

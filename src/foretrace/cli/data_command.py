@@ -1,8 +1,8 @@
 """`foretrace data`. Its commands are imported when they are used."""
 
-from importlib import import_module
-
 import click
+
+from foretrace.cli.subcommands import TableGroup
 
 SUBCOMMANDS = {
     "make": ("foretrace.cli.data_make", "make one: find code and arguments, run, record, choose, write"),
@@ -28,27 +28,7 @@ Examples:
 """
 
 
-class DataGroup(click.Group):
-    """Lists commands from a table and imports one only to run it."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of the table."""
-        return list(SUBCOMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Imports the module of a command."""
-        if cmd_name not in SUBCOMMANDS:
-            return None
-        command: click.Command = import_module(SUBCOMMANDS[cmd_name][0]).command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The table, without importing anything."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, meaning) for name, (_, meaning) in SUBCOMMANDS.items()])
-
-
-@click.group("data", cls=DataGroup, epilog=EXAMPLES)
+@click.group("data", cls=TableGroup, table=SUBCOMMANDS, epilog=EXAMPLES)
 def command() -> None:
     """Make datasets of traces, and look at them.
 

@@ -19,11 +19,12 @@ Examples:
   foretrace data pack traces/ -o shards/traces --tokenizer tiny --max-tokens 2k --validation 0.01
   foretrace data pack traces/ -o shards/words --tokenizer runs/small --kind narration
   foretrace data pack src/ docs/ corpus.jsonl -o shards/text --tokenizer cwm/tokenizer.model
-  foretrace data pack trajectories.jsonl -o shards/agents --tokenizer runs/small --max-tokens 32k
+  foretrace data pack run/ -o shards/agents --tokenizer runs/small --max-tokens 32k
   foretrace data pack traces/ -o /shared/shards --tokenizer runs/small --part 3/8
 
-A source is a dataset folder of foretrace data make, a recording (.ftb or .jsonl), a Parquet file with a column trace,
-text, content or messages, a .jsonl file of {text} or of chats {messages}, any other file as text, or a folder of such.
+A source is a dataset folder of foretrace data make, a run of foretrace forage, a recording (.ftb or .jsonl), a Parquet
+file with a column trace, text, content or messages, a .jsonl file of {text} or of chats {messages}, any other file as
+text, or a folder of such.
 """
 
 

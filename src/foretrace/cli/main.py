@@ -27,6 +27,7 @@ COMMANDS = {
     "model": "what a model costs; convert folders of models",
     "dap": "the debugger in an editor (Debug Adapter Protocol)",
     "repos": "executable images of repositories: build, list, check",
+    "forage": "agents that repair repositories: tasks, runs, trajectories",
     "doctor": "check this installation",
 }
 

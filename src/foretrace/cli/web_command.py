@@ -20,6 +20,7 @@ Examples:
   foretrace web letters.py::count --args "'banana', 'a'"
   foretrace web real.jsonl                                   a recording, and the model's prediction beside it
   foretrace web session.jsonl                                a session that was saved
+  foretrace web run/                                         the episodes of a run of foretrace forage, as stories
   foretrace web --model oracle:err=0.05,seed=1               no weights: reality with errors put in
   foretrace web --model replay:predicted.jsonl
   foretrace web letters.py::count --args "'banana', 'a'" --export letters.html
@@ -27,7 +28,7 @@ Examples:
 Exit codes: 0 stopped by the user, or the file was written; 2 usage; 3 backend; 5 refused to execute.
 """,
 )
-@click.argument("target", metavar="[FILE::FUNCTION | TRACE | SESSION]", required=False)
+@click.argument("target", metavar="[FILE::FUNCTION | TRACE | SESSION | RUN]", required=False)
 @options.arguments
 @click.option("--invent", is_flag=True, help="Let the model make up the arguments, instead of --args.")
 @options.model
@@ -77,6 +78,11 @@ def command(
 
     if allow_run and no_run:
         raise UsageError("--allow-run and --no-run contradict each other; leave one out")
+    if target is not None and Path(target).is_dir():
+        from foretrace.cli.web_stories import serve_stories
+
+        serve_stories(Path(target), host=host, port=port, token=token, browser=not no_browser, check=check, export=export)
+        return
     asked = _asked(target, arguments, invent, model, calibration, budget, grammar)
     from foretrace.web.running import Running
 

@@ -11,7 +11,8 @@ what it says, between two special tokens or, in clear text, in `<think>` and `</
 
 What is learnt: what assistants say, and the end of their turns (`ACTION`); what tools answer (`OBSERVATION`: a model of
 the world predicts it too; leave it out with `observations=False`). The token or tag that begins a thought is never
-learnt: a model does not think unless it is made to (CWM report, section 5.1).
+learnt: a model does not think unless it is made to (CWM report, section 5.1). A message may say for itself whether it is
+(`Message.learnt`), as the turns of agents' trajectories do.
 """
 
 import re
@@ -22,6 +23,7 @@ from typing import Literal, get_args
 from foretrace.data.kinds import Kind
 from foretrace.data.special import ChatToken, is_special
 from foretrace.errors import FormatError
+from foretrace.forager.format import THINK, UNTHINK
 from foretrace.trace import Segment, Token
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -30,8 +32,8 @@ Thinking = Literal["token", "tag"]
 """How thoughts are marked: by special tokens, or in clear text."""
 Part = tuple[Segment, Kind]
 
-THINK, UNTHINK = "<think>\n", "</think>"
 _CALL = re.compile(r"<tool: ([^>\n]+)>\n(.*?)\n</tool>", re.DOTALL)
+"""As in `forager.format`, but tools of other agents have other names than CWM's."""
 _NAME = re.compile(r"[^>\n]*[^>\s]")
 
 
@@ -46,6 +48,9 @@ class Message:
     """Of a tool's answer: which tool's."""
     thinking: str = ""
     """What an assistant thought before it."""
+    learnt: bool | None = None
+    """Whether a model is taught to predict it; None: as its role has it. Of a user it is an observation: what the world says
+    of an action that no tool could take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +117,12 @@ def message_parts(message: Message, *, thinking: Thinking = "token", observation
     if message.thinking and message.role != "assistant":
         raise FormatError(f"only an assistant thinks; this message is by {message.role!r}")
     if message.role == "assistant":
-        return parts + _said(message, thinking)
-    if message.role == "tool":
-        kind = Kind.OBSERVATION if observations else Kind.PROMPT
-        return [*parts, *_text(message.content, kind), (ChatToken.END_OF_TURN, kind)]
-    return [*parts, *_text(message.content.strip(), Kind.PROMPT), (ChatToken.END_OF_TURN, Kind.PROMPT)]
+        said = _said(message, thinking)
+        return parts + ([(segment, Kind.PROMPT) for segment, _ in said] if message.learnt is False else said)
+    learnt = message.role == "tool" if message.learnt is None else message.learnt
+    kind = Kind.OBSERVATION if learnt and observations and message.role != "system" else Kind.PROMPT
+    content = message.content if message.role == "tool" else message.content.strip()
+    return [*parts, *_text(content, kind), (ChatToken.END_OF_TURN, kind)]
 
 
 def chat_prompt(messages: Iterable[Message], *, thinking: Thinking = "token", think: bool = False) -> list[Segment]:

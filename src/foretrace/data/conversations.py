@@ -6,7 +6,7 @@
 
 A tool may be named in the role instead (`"role": "tool: bash"`); an assistant's calls may stand in its content as text,
 or be OpenAI's (`{"function": {"name": …, "arguments": …}}`). What it thought is `thinking` or `reasoning_content`.
-Trajectories of agents have the same form.
+Trajectories of agents have the same form; their messages have a `loss` of 1 if they are learnt, and of 0 if not.
 
     for messages in read_conversations(Path("chats.jsonl")): …
 """
@@ -97,7 +97,15 @@ def _message(content: Any) -> Message:
         raise FormatError("only an assistant calls tools, by a list of 'tool_calls'")
     text = "\n".join(filter(None, [_text(content, "content"), *map(_call, calls)]))
     thinking = _text(content, "thinking") or _text(content, "reasoning_content")
-    return Message(_role(role), text, tool, thinking)
+    return Message(_role(role), text, tool, thinking, _learnt(content))
+
+
+def _learnt(content: dict[str, Any]) -> bool | None:
+    """Whether a message is learnt, if it says so; the first messages of a trajectory are given, and no answers."""
+    loss = content.get("loss")
+    if loss not in (None, 0, 1):
+        raise FormatError(f"its 'loss' is {loss!r:.40}, wanted 0 or 1")
+    return None if loss is None else bool(loss)
 
 
 def _role(name: str) -> Role:

@@ -13,8 +13,10 @@ from typing import Any
 from foretrace.data.chat import Message
 from foretrace.data.conversations import conversation, parse_json
 from foretrace.data.dataset import Part
+from foretrace.data.trajectories import conversation_of
 from foretrace.data.units import TEXT_COLUMNS, Unit, columns_of
 from foretrace.errors import FormatError
+from foretrace.forager.journal import read_trajectory
 from foretrace.record.sink import read_output
 from foretrace.trace import Segment, Trace, binary_to_wire, from_text, read_binary, read_jsonl
 from foretrace.trace.binary import MAGIC
@@ -58,6 +60,8 @@ def read(unit: Unit) -> Iterator[Found]:
         return _rows(unit)
     if unit.form == "recording":
         return _recording(Path(unit.files[0]))
+    if unit.form == "episodes":
+        return _episodes(unit)
     return _lines(unit) if unit.form == "lines" else _files(unit)
 
 
@@ -169,11 +173,21 @@ def _files(unit: Unit) -> Iterator[Found]:
             yield Refused(name, "not UTF-8 text", "it holds zeros") if "\0" in text else _text(name, text)
 
 
+def _episodes(unit: Unit) -> Iterator[Found]:
+    """Trajectories; those of one task are one group."""
+    for name in unit.files:
+        try:
+            trajectory = read_trajectory(Path(name))
+            yield Example(name, trajectory.header.task, conversation_of(trajectory))
+        except FormatError as error:
+            yield Refused(name, "trajectory that cannot be told", str(error))
+
+
 def _chat(where: str, content: Any) -> Example:
-    """Chats about one program, or else those that begin with the same question, are one group."""
+    """Chats about one program or task, or else those that begin with the same question, are one group."""
     messages = conversation(content)
     asked = next((message.content for message in messages if message.role == "user"), messages[0].content)
-    return Example(where, str(content.get("subject") or asked), messages)
+    return Example(where, str(content.get("subject") or content.get("instance_id") or asked), messages)
 
 
 def _text(where: str, text: Any, group: str | None = None) -> Found:

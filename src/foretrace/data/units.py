@@ -2,8 +2,9 @@
 
     units = find_units([Path("traces"), Path("chats.jsonl"), Path("src")])
 
-A source is a dataset folder of `foretrace data make`, a Parquet file, a recording (`.ftb`, or its JSON Lines), JSON
-Lines of chats or texts, any other file as text, or a folder of such. Units depend on the sources' contents alone.
+A source is a dataset folder of `foretrace data make`, a run of `foretrace forage`, a Parquet file, a recording (`.ftb`, or
+its JSON Lines), a trajectory, JSON Lines of chats or texts, any other file as text, or a folder of such. Units depend on the
+sources' contents alone.
 """
 
 import hashlib
@@ -18,11 +19,13 @@ from typing import Any, Literal, get_args
 from foretrace.data.dataset import TRACES, Part
 from foretrace.data.schema import import_arrow
 from foretrace.errors import FormatError, UsageError
+from foretrace.forager.runs import MANIFEST, TRAJECTORIES
+from foretrace.forager.trajectory import SCHEMA
 
 Material = Literal["trace", "narration", "text", "chat"]
 """What documents are made of."""
 MATERIALS: tuple[Material, ...] = get_args(Material)
-Form = Literal["table", "recording", "lines", "files"]
+Form = Literal["table", "recording", "lines", "files", "episodes"]
 
 TEXT_COLUMNS = ("text", "content")
 """Where a text stands in a table or in JSON, the first that there is. Of a dataset of traces it is `source`."""
@@ -45,7 +48,7 @@ class Unit:
     material: Material
     form: Form
     files: tuple[str, ...]
-    """One, but for the form `files`."""
+    """One, but for the forms `files` and `episodes`."""
     start: int = 0
     """First row of a table, or byte of a file of lines; a line belongs where it begins."""
     end: int = 0
@@ -78,8 +81,8 @@ def _units_of(material: Material, form: Form, files: list[Path]) -> Iterator[Uni
         return _pieces(material, form, files, lambda file: Part((file,), ()).counts[0], _ROWS)
     if form == "lines":
         return _pieces(material, form, files, _size, _BYTES)
-    if form == "files":
-        return _groups(material, files)
+    if form in ("files", "episodes"):
+        return _groups(material, form, files)
     return (Unit(material, form, (str(file),)) for file in files)
 
 
@@ -106,8 +109,9 @@ def _files(source: Path) -> list[Path]:
         return [source]
     if not source.is_dir():
         raise UsageError(f"{source}: no such file or directory")
-    found = sorted(source.glob(TRACES))
-    if not found:
+    is_run = (source / MANIFEST).is_file()
+    found = sorted(source.glob(f"{TRAJECTORIES}/*.jsonl" if is_run else TRACES))
+    if not found and not is_run:
         inside = (Path(folder) / name for folder, _, names in os.walk(source) for name in names)
         found = sorted(file for file in inside if file.is_file() and not _hidden(file.relative_to(source)))
     if not found:
@@ -116,7 +120,8 @@ def _files(source: Path) -> list[Path]:
 
 
 def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+    """Whether a file is none of a user's: nor is an episode's that is not over (`forager.journal`)."""
+    return path.name.endswith(".jsonl.part") or any(part.startswith(".") or part == "__pycache__" for part in path.parts)
 
 
 def _what(file: Path, wanted: Material | None) -> tuple[Material, Form]:
@@ -144,6 +149,8 @@ def _looks(file: Path) -> tuple[Form, tuple[Material, ...]]:
     if file.suffix not in (".jsonl", ".ndjson"):
         return "files", ("text",)
     first = _first_line(file)
+    if first.get("kind") == "header" and first.get("schema") == SCHEMA:
+        return "episodes", ("chat",)
     if "v" in first:
         return "recording", ("trace",)
     return "lines", ("text", "chat") if any(name in first for name in TEXT_COLUMNS) else ("chat", "text")
@@ -191,7 +198,7 @@ def _pieces(
             yield Unit(material, form, (str(file),), start, min(start + step, end))
 
 
-def _groups(material: Material, files: list[Path]) -> Iterator[Unit]:
+def _groups(material: Material, form: Form, files: list[Path]) -> Iterator[Unit]:
     """Whole files in groups of about the same size."""
     step = _step(sum(map(_size, files)), _BYTES)
     group: list[str] = []
@@ -200,10 +207,10 @@ def _groups(material: Material, files: list[Path]) -> Iterator[Unit]:
         group.append(str(file))
         size += _size(file)
         if size >= step:
-            yield Unit(material, "files", tuple(group))
+            yield Unit(material, form, tuple(group))
             group, size = [], 0
     if group:
-        yield Unit(material, "files", tuple(group))
+        yield Unit(material, form, tuple(group))
 
 
 def _step(total: int, bounds: tuple[int, int]) -> int:

@@ -162,7 +162,7 @@ def load_image(folder: str | Path) -> RepoImage:
     """Reads an image's manifest.
 
     Raises:
-        UsageError: there is none, or it is of another version.
+        UsageError: there is none, or it is of another version or damaged.
 
     """
     folder = Path(folder)
@@ -174,16 +174,21 @@ def load_image(folder: str | Path) -> RepoImage:
         ) from error
     if data.get("v") != VERSION:
         raise UsageError(f"{folder}: an image of version {data.get('v')}, and this reads {VERSION}; build it again")
-    command: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in data["command"].items()
-    }
+    try:
+        return _read(folder.resolve(), data)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"{folder / MANIFEST} is damaged ({error!r}); build the image again") from error
+
+
+def _read(folder: Path, data: Mapping[str, Any]) -> RepoImage:
+    command = {name: tuple(value) if isinstance(value, list) else value for name, value in data["command"].items()}
     tests = {
         name: TestRecord(outcome=Outcome(outcome), seconds=seconds, flaky=bool(flaky))
         for name, (outcome, seconds, *flaky) in data["tests"].items()
     }
     known = ("head", "digest", "python", "packages", "seconds", "build_seconds", "bytes", "new_bytes", "notes")
     return RepoImage(
-        folder=folder.resolve(),
+        folder=folder,
         origin=Origin(**data["origin"]),
         layers=tuple(data["layers"]),
         modules=tuple(data["modules"]),

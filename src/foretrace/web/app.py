@@ -18,7 +18,6 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
@@ -34,6 +33,7 @@ from foretrace.web.arguments import Arguments
 from foretrace.web.export import export_html, file_name
 from foretrace.web.moves import events
 from foretrace.web.opening import MAX_SOURCE, Opener
+from foretrace.web.refusals import HANDLERS
 from foretrace.web.running import Running
 from foretrace.web.sessions import Store
 from foretrace.web.views import answer, program, view
@@ -74,8 +74,7 @@ def make_app(site: Site, rules: Rules) -> Guard:
         Route("/api/sessions/{id}/export", answers.export),
         Route("/api/sessions/{id}/{question}", answers.question),
     ]
-    handlers: dict[Any, Any] = {Problem: _refuse, ForetraceError: _refuse_user, HTTPException: _refuse_http}
-    return Guard(Starlette(routes=routes, exception_handlers=handlers), rules)
+    return Guard(Starlette(routes=routes, exception_handlers=HANDLERS), rules)
 
 
 class _Answers:
@@ -176,17 +175,3 @@ async def _body(request: Request) -> object:
 def _json(value: object) -> Response:
     text = json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
     return Response(text, media_type="application/json", headers={"cache-control": "no-store"})
-
-
-async def _refuse(request: Request, problem: Exception) -> Response:
-    assert isinstance(problem, Problem)
-    return Response(problem.json(), problem.status, headers=dict(problem.headers), media_type="application/json")
-
-
-async def _refuse_user(request: Request, error: Exception) -> Response:
-    return await _refuse(request, Problem(403 if getattr(error, "exit_code", 0) == 5 else 400, str(error)))
-
-
-async def _refuse_http(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return await _refuse(request, Problem(error.status_code, str(error.detail)))

@@ -1,9 +1,10 @@
 """Who runs the tasks of a stage: processes of this machine, or a Ray cluster. A task may run twice, and none is lost."""
 
-from collections.abc import Callable, Iterator
+import pickle
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from foretrace.data.pipeline.definition import Definition
 from foretrace.data.pipeline.stages import Counts, run_task
@@ -12,6 +13,8 @@ from foretrace.errors import UsageError
 
 ENGINES = ("local", "ray")
 
+T = TypeVar("T")
+R = TypeVar("R")
 Engine = Callable[[str, Definition, str, list[int]], Iterator[Counts]]
 """Runs the numbered tasks of a stage; yields what each counted, as they end."""
 
@@ -44,6 +47,22 @@ def _local(workers: int) -> Iterator[Engine]:
 def _run_ray(
     workers: int, address: str | None, stage: str, definition: Definition, url: str, numbers: list[int]
 ) -> Iterator[Counts]:
+    return on_ray(partial(run_task, stage, definition, url), numbers, workers=workers, address=address)
+
+
+def on_ray(task: Callable[[T], R], items: Sequence[T], *, workers: int = 0, address: str | None = None) -> Iterator[R]:
+    """What `task` gives for each item, as they end, on a Ray cluster. What a machine was at that dies is done again.
+
+    Args:
+        task: goes to the machines by pickle, as the items do.
+        items: one task each.
+        workers: tasks at a time; 0: as many as the cluster has processors.
+        address: as of `open_engine`.
+
+    Raises:
+        UsageError: Ray is not installed.
+
+    """
     try:
         import ray
     except ImportError as error:
@@ -53,8 +72,9 @@ def _run_ray(
     ray.data.DataContext.get_current().enable_progress_bars = False
 
     def run(row: dict[str, Any]) -> dict[str, Any]:
-        return run_task(stage, definition, url, int(row["number"]))
+        return {"made": pickle.dumps(task(items[int(row["number"])]))}
 
-    blocks = max(1, len(numbers))
-    tasks = ray.data.from_items([{"number": number} for number in numbers], override_num_blocks=blocks)
-    yield from tasks.map(run, concurrency=workers or None).iter_rows()
+    numbers = [{"number": number} for number in range(len(items))]
+    tasks = ray.data.from_items(numbers, override_num_blocks=max(1, len(items)))
+    for row in tasks.map(run, concurrency=workers or None).iter_rows():
+        yield pickle.loads(row["made"])  # our own processes made it

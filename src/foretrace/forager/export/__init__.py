@@ -23,8 +23,8 @@ from typing import Any
 from foretrace.errors import FormatError, UsageError
 from foretrace.forager.export.atif import atif
 from foretrace.forager.export.chat import chat_row
-from foretrace.forager.export.common import result_of
 from foretrace.forager.export.cwm import transcript_row
+from foretrace.forager.export.facts import result_of
 from foretrace.forager.export.swe_agent import mini_swe_agent, prediction, swe_agent
 from foretrace.forager.export.table import write_table
 from foretrace.forager.trajectory import Trajectory

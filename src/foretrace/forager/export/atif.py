@@ -7,7 +7,7 @@ models, and then neither metrics nor thoughts: those go into `extra`.
 from typing import Any
 
 import foretrace
-from foretrace.forager.export.common import (
+from foretrace.forager.export.facts import (
     arguments_of,
     call_id,
     calls_functions,

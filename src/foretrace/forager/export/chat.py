@@ -8,7 +8,7 @@ If tools were called as functions, the messages have `tool_calls`, and the row h
 import json
 from typing import Any
 
-from foretrace.forager.export.common import (
+from foretrace.forager.export.facts import (
     arguments_of,
     call_id,
     calls_functions,

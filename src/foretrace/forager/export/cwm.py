@@ -7,7 +7,7 @@ For our own training `data` makes tokens of the messages, so that no text can sp
 
 from typing import Any
 
-from foretrace.forager.export.common import check_spelling, resolved_of, result_of
+from foretrace.forager.export.facts import check_spelling, resolved_of, result_of
 from foretrace.forager.format import THINK, UNTHINK, Message, render_transcript
 from foretrace.forager.trajectory import Trajectory
 

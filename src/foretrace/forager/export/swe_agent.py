@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from foretrace.forager.export.chat import messages_of
-from foretrace.forager.export.common import arguments_of, calls_functions, model_of, result_of, timestamp, totals, uses_model
+from foretrace.forager.export.facts import arguments_of, calls_functions, model_of, result_of, timestamp, totals, uses_model
 from foretrace.forager.trajectory import Ending, Step, Trajectory
 
 _EXITS = {

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from foretrace.errors import UsageError
-from foretrace.forager.export.common import model_of, resolved_of, result_of
+from foretrace.forager.export.facts import model_of, resolved_of, result_of
 from foretrace.forager.trajectory import Step, Trajectory
 
 _TEXT, _WHOLE, _REAL, _TRUTH = "string", "int64", "float64", "bool"
