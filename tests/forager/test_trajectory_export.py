@@ -12,8 +12,8 @@ from foretrace.errors import FormatError, UsageError
 from foretrace.forager.export import FORMATS, export
 from foretrace.forager.export.atif import atif
 from foretrace.forager.export.chat import chat_row
-from foretrace.forager.export.facts import arguments_of
 from foretrace.forager.export.cwm import transcript
+from foretrace.forager.export.facts import arguments_of
 from foretrace.forager.export.swe_agent import mini_swe_agent, prediction, swe_agent
 from foretrace.forager.format import parse_transcript
 from foretrace.forager.tools import TOOLS

@@ -181,7 +181,9 @@ def load_image(folder: str | Path) -> RepoImage:
 
 
 def _read(folder: Path, data: Mapping[str, Any]) -> RepoImage:
-    command = {name: tuple(value) if isinstance(value, list) else value for name, value in data["command"].items()}
+    command: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in data["command"].items()
+    }
     tests = {
         name: TestRecord(outcome=Outcome(outcome), seconds=seconds, flaky=bool(flaky))
         for name, (outcome, seconds, *flaky) in data["tests"].items()
