@@ -53,7 +53,7 @@ class ModelServer:
 
     def __post_init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
-        self.answered = self.at_once = self.most_at_once = 0
+        self.answered = 0
         self.lock = threading.Lock()
         outer = self
 
@@ -80,15 +80,10 @@ class ModelServer:
         with self.lock:
             self.requests.append(body)
             fault = self.faults.pop(0) if self.faults else ""
-            self.at_once += 1
-            self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             self.answer(handler, body, fault)
         except OSError:
             pass  # the client has given up
-        finally:
-            with self.lock:
-                self.at_once -= 1
 
     def answer(self, handler: BaseHTTPRequestHandler, body: dict[str, Any], fault: str) -> None:
         complaint = complaint_of(body["messages"])
