@@ -42,6 +42,9 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
+_DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+
+
 class Page:
     """A page that remembers what its console complained of, and what it asked the network for."""
 
@@ -56,9 +59,11 @@ class Page:
         self.settle()
 
     def settle(self) -> None:
-        """Waits until nothing is under way."""
+        """Waits until nothing is under way: what was pressed has been heard, answered and drawn."""
+        self.page.evaluate(_DRAWN)
         self.page.wait_for_selector("[data-testid=root][data-busy=false]")
         self.page.wait_for_load_state("networkidle")
+        self.page.evaluate(_DRAWN)
 
     def press(self, *keys: str) -> None:
         for key in keys:

@@ -70,7 +70,10 @@ def test_a_changed_value_is_a_branch_and_the_address_says_where_one_is(page: Pag
     page.settle()
     assert (page.step, page.text("branch-1").split("\n")[0]) == (5, "n=0 @5")
     assert page.root("verdict") == "right"
-    page.press("s", "s", "s")
+    for step in (6, 7, 8):
+        page.press("s")
+        page.wait_for_step(step)
+    page.until(lambda: "step=8" in page.page.url)
     again = Page(context, page.page.url)
     again.wait_for_step(8)
     assert again.root("branch") == "1"
