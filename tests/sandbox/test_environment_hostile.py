@@ -8,12 +8,14 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from conformance import LIMITS, backend, box, image, python
 
 from foretrace.errors import SandboxError
 from foretrace.sandbox.environment import Backend, Environment, Image, Status
+from foretrace.sandbox.environments import layers
 from foretrace.sandbox.environments.container import ContainerEnvironment
 
 __all__ = ["backend", "box", "image"]
@@ -272,3 +274,39 @@ def test_a_killed_parent_is_contained(backend: Backend, image: Image, box: Envir
         box.shell().run(command)
     assert box.shell().run("echo next").output == "next\n"
     assert is_clean(backend, image)
+
+
+def test_variables_of_the_box_do_not_steer_what_builds_it(box: Environment) -> None:
+    """A repository's workflow may name variables, and the loader of a program outside would heed some of them."""
+    with TemporaryDirectory() as folder:
+        os.chmod(folder, 0o777)
+        env = {"LD_DEBUG": "libs", "LD_DEBUG_OUTPUT": f"{folder}/told", "LEFT": "alone = 1"}
+        assert box.exec(["bash", "-c", "echo $LEFT"], env=env).output.count(b"alone = 1\n") == 1
+        assert os.listdir(folder) == []
+
+
+def test_what_is_swapped_while_it_is_read_leads_nowhere(tmp_path: Path) -> None:
+    """A path that was a file when it was looked at, and is a link out of the box or a pipe when it is opened."""
+    (tmp_path / "secret").write_text("secret")
+    layer = tmp_path / "layer"
+    (layer / "folder").mkdir(parents=True)
+    (layer / "folder/secret").write_text("own")
+    (layer / "link").symlink_to(tmp_path / "secret")
+    (layer / "out").symlink_to(tmp_path)
+    (layer / "in").symlink_to("/folder")
+    os.mkfifo(layer / "pipe")
+    descriptor = os.open(layer, os.O_RDONLY)
+    try:
+        for path in ("link", "out/secret", "pipe", "folder"):
+            with pytest.raises(OSError, match=path.split("/")[0]):
+                layers.open_file(f"/proc/self/fd/{descriptor}/{path}")
+        with open(layers.open_file(f"/proc/self/fd/{descriptor}/in/secret"), "rb") as file:
+            assert file.read() == b"own"
+    finally:
+        os.close(descriptor)
+
+
+def test_files_that_come_and_go_while_changes_are_told_break_nothing(box: Environment) -> None:
+    box.shell().run("(while :; do for n in {1..50}; do echo x > now$n; done; rm -f now*; done) & echo y > stays")
+    for _ in range(20):
+        assert "/testbed/stays" in {change.path for change in box.changes()}

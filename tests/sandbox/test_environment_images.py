@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -120,6 +121,24 @@ def test_an_image_comes_back_from_its_archive(tmp_path: Path) -> None:
     assert (root / "d/b").read_text() == "new"
     with pytest.raises(SandboxError, match="back"):
         oci.unpack(tmp_path / "1.tar", tmp_path / "back")
+
+
+@pytest.mark.parametrize("asked", ["/root", "/", "/usr/../root", "/usr/..", "relative", "/usr-not", 3])
+def test_an_archive_may_not_ask_for_more_of_this_machine_than_its_system(tmp_path: Path, asked: Any) -> None:
+    image = Image(root=(make(tmp_path / "layer", TREE),), workdir="/d", host=("/usr", asked))
+    oci.pack(image, tmp_path / "image.tar")
+    with pytest.raises(SandboxError, match="none of its system"):
+        oci.unpack(tmp_path / "image.tar", tmp_path / "back")
+
+
+@pytest.mark.parametrize("index", ['{"manifests": []}', '{"manifests": 3}', "[]", '{"manifests": [{"digest": 3}]}'])
+def test_a_senseless_index_is_told(tmp_path: Path, index: str) -> None:
+    with tarfile.open(tmp_path / "image.tar", "w") as outer:
+        entry = tarfile.TarInfo("index.json")
+        entry.size = len(index)
+        outer.addfile(entry, io.BytesIO(index.encode()))
+    with pytest.raises(SandboxError, match="no OCI or Docker archive"):
+        oci.unpack(tmp_path / "image.tar", tmp_path / "back")
 
 
 def test_an_archive_fits_the_specification(tmp_path: Path) -> None:

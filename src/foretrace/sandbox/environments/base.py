@@ -53,8 +53,8 @@ class LocalEnvironment:
 
     # ---- what a subclass says
 
-    def _box(self, argv: Sequence[str], cwd: str, *, is_shell: bool) -> Box:
-        """The box that a program runs in."""
+    def _box(self, argv: Sequence[str], cwd: str, env: Mapping[str, str], *, is_shell: bool) -> Box:
+        """The box that a program runs in, with these variables."""
         raise NotImplementedError
 
     def _place(self, path: str, *, is_written: bool) -> tuple[int, str]:
@@ -138,8 +138,9 @@ class LocalEnvironment:
         """Exit code, None when time was over, -1 when the box failed; and whether memory ran out."""
         self._check()
         kills = self._oom_kills()
-        box = self._box(argv, self._seen(files.absolute(cwd or "", self.image.workdir)), is_shell=False)
-        process = Process.start(self._keeper, box, env=self._variables(env), stdin=stdin)
+        folder = self._seen(files.absolute(cwd or "", self.image.workdir))
+        box = self._box(argv, folder, self._variables(env), is_shell=False)
+        process = Process.start(self._keeper, box, stdin=stdin)
         try:
             is_over = process.finish(output, seconds)
         finally:
@@ -158,8 +159,8 @@ class LocalEnvironment:
         self._check()
         folder, seen = self._command_folder()
         argv = ["bash", "--noprofile", "--norc", "-c", shell.loop(f"{seen}/{PipeLine.COMMAND}")]
-        box = self._box(argv, self.workdir, is_shell=True)
-        line = PipeLine(self._keeper, box, self._variables(None), folder, self._sweep, self._oom_kills)
+        box = self._box(argv, self.workdir, self._variables(None), is_shell=True)
+        line = PipeLine(self._keeper, box, folder, self._sweep, self._oom_kills)
         self._boxes[:] = [line.process]
         return line
 

@@ -12,7 +12,7 @@ calls.
 import os
 import shutil
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from foretrace.errors import SandboxError
@@ -130,7 +130,7 @@ class BubblewrapEnvironment(LocalEnvironment):
 
     # ---- programs
 
-    def _box(self, argv: Sequence[str], cwd: str, *, is_shell: bool) -> Box:
+    def _box(self, argv: Sequence[str], cwd: str, env: Mapping[str, str], *, is_shell: bool) -> Box:
         command = [self._program, "--bind", self._root, "/", "--dev", "/dev"]
         if is_shell:
             command += ["--ro-bind", self._shell_folder, f"/dev/{_SHELL}", "--as-pid-1"]
@@ -147,10 +147,12 @@ class BubblewrapEnvironment(LocalEnvironment):
             "0",
         ]
         command += ["--hostname", _HOSTNAME, "--die-with-parent", "--new-session", "--cap-drop", "ALL"]
+        for name, value in env.items():  # not `bwrap`'s own: LD_PRELOAD of a repository's workflow would take hold outside
+            command += ["--setenv", name, value]
         command += ["--seccomp", str(FILTER), "--json-status-fd", str(STATUS), "--chdir", cwd, "--", *argv]
         settings = {"user": self._user, "groups": [], "limits": self._limits()}
         attendant = self._opened[-1] if self._group is not None else -1
-        return Box(argv=command, settings=settings, filter=self._filter, attendant=attendant)
+        return Box(argv=command, env={}, settings=settings, filter=self._filter, attendant=attendant)
 
     def _failure(self, output: Output, argv: Sequence[str]) -> int:
         said = output.text()

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterable, Sequence
 
 from foretrace.sandbox.environment import Change, Kind
-from foretrace.sandbox.environments.layers import SCRATCH, below, find, is_file, is_opaque, lstat, names_in
+from foretrace.sandbox.environments.layers import SCRATCH, below, find, is_file, is_opaque, lstat, names_in, open_file
 
 
 class Digests:
@@ -24,17 +24,17 @@ class Digests:
 
     def of(self, place: str) -> str:
         """Of the content; empty if it cannot be read."""
-        status = os.lstat(place)
-        if stat.S_ISLNK(status.st_mode):
-            return hashlib.sha256(os.fsencode(os.readlink(place))).hexdigest()
-        key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-        if key not in self._known:
-            try:
-                with open(place, "rb") as file:
+        try:
+            status = os.lstat(place)
+            if stat.S_ISLNK(status.st_mode):
+                return hashlib.sha256(os.fsencode(os.readlink(place))).hexdigest()
+            key = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+            if key not in self._known:
+                with open(open_file(place), "rb") as file:
                     self._known[key] = hashlib.file_digest(file, "sha256").hexdigest()
-            except OSError:  # nobody but the user in the box may read it
-                return ""
-        return self._known[key]
+            return self._known[key]
+        except OSError:  # nobody but the user in the box may read it, or it is something else by now
+            return ""
 
 
 def overlay(upper: Sequence[str], image: Sequence[str], under: str = "", digests: Digests | None = None) -> list[Change]:
@@ -51,9 +51,9 @@ def _changes(pairs: Iterable[tuple[str, str | None, str | None]], prefix: str, d
 
 
 def _change(path: str, before: str | None, after: str | None, digests: Digests) -> Change | None:
-    if after is None:
+    status = lstat(after) if after is not None else None
+    if after is None or status is None:
         return Change(path, Kind.REMOVED) if before is not None else None
-    status = os.lstat(after)
     if before is not None:
         old = os.lstat(before)
         is_like = (old.st_mode, old.st_size) == (status.st_mode, status.st_size)

@@ -119,14 +119,14 @@ class LandlockEnvironment(LocalEnvironment):
 
     # ---- programs
 
-    def _box(self, argv: Sequence[str], cwd: str, *, is_shell: bool) -> Box:
+    def _box(self, argv: Sequence[str], cwd: str, env: Mapping[str, str], *, is_shell: bool) -> Box:
         readable = [*self.image.host, *self._layers, *_DEVICES, *([str(self._command)] if is_shell else [])]
         if self.network:
             readable += ["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf"]
         jail = {"status": STATUS, "user": self._user, "network": self.network, "readable": readable}
         jail["writable"] = [str(self._work), str(self._temporary), os.devnull]
         settings = {"user": self._user, "groups": self._entries(), "limits": self._limits(), "jail": jail, "cwd": cwd}
-        return Box(argv=argv, settings=settings, ends_by=signal.SIGTERM)
+        return Box(argv=argv, env=env, settings=settings, ends_by=signal.SIGTERM)
 
     def _limits(self) -> dict[str, int]:
         limits = super()._limits() | {"RLIMIT_FSIZE": self.limits.disk_bytes}
@@ -169,6 +169,11 @@ class LandlockEnvironment(LocalEnvironment):
                 return self._opened[3 + number], path[len(layer) :]
         raise PathError(f"cannot read {path} in the environment: No such file or directory")
 
+    @property
+    def _walled(self) -> str:
+        """The working folder, as `layers.open_file` lets nothing lead out of it."""
+        return f"/proc/self/fd/{self._opened[0]}"
+
     def _owner(self) -> int | None:
         return self._user or None
 
@@ -179,7 +184,7 @@ class LandlockEnvironment(LocalEnvironment):
         wanted = files.absolute(under, self.image.workdir).rstrip("/")
         return [
             change
-            for change in diff.tree(str(self._work), self._layers, inside, self._digests)
+            for change in diff.tree(self._walled, self._layers, inside, self._digests)
             if change.path == wanted or change.path.startswith(f"{wanted}/")
         ]
 
@@ -211,7 +216,7 @@ class LandlockEnvironment(LocalEnvironment):
         def now(path: str) -> str | None:
             if path == inside or path.startswith(f"{inside}/"):
                 rest = path[len(inside) + 1 :]
-                return layers.find([str(self._work)], rest) if rest else str(self._work)
+                return layers.find([self._walled], rest) if rest else str(self._work)
             return layers.find(self._layers, path)
 
         return layers.commit(layers.lineage(self.changes(), now), now, self.image, folder)

@@ -10,6 +10,7 @@ make and any file system keeps. Links are never followed.
 
 import hashlib
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from foretrace.errors import SandboxError
 from foretrace.sandbox.environment import Change, Image
+from foretrace.sandbox.environments import files
 from foretrace.sandbox.server import remove_tree
 
 SCRATCH = ("tmp", "var/tmp", "run", "proc", "dev", "sys")
@@ -191,8 +193,16 @@ def flatten(paths: Iterable[str], now: Find, image: Sequence[str], target: Path)
                     _hide(made / name)  # what an opaque folder hides without naming it
             _keep(place, made)
         elif is_file(place):
-            shutil.copyfile(place, made, follow_symlinks=False)
+            _copy(place, made)
             _keep(place, made)
+
+
+def _copy(place: str, made: Path) -> None:
+    if os.path.islink(place):
+        made.symlink_to(os.readlink(place))
+        return
+    with open(open_file(place), "rb") as source, made.open("xb") as target:
+        shutil.copyfileobj(source, target, 1 << 20)
 
 
 def _keep(place: str, made: Path) -> None:
@@ -260,8 +270,26 @@ def entries(upper: Sequence[str]) -> set[str]:
 
 def is_file(place: str) -> bool:
     """Whether a regular file or a link is at a place."""
-    mode = os.lstat(place).st_mode
-    return stat.S_ISREG(mode) or stat.S_ISLNK(mode)
+    status = lstat(place)  # which a program in the box may have taken away since
+    return status is not None and (stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode))
+
+
+def open_file(place: str) -> int:
+    """A descriptor of a regular file of a stack, whatever a program in the box makes of its path meanwhile.
+
+    No link leads out of a layer that is named by its descriptor, and no pipe keeps us waiting.
+
+    Raises:
+        OSError: there is none.
+
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+    inside = re.fullmatch(r"/proc/self/fd/(\d+)(/.+)", place, re.DOTALL)
+    file = files.open_in(int(inside[1]), inside[2], flags) if inside else os.open(place, flags)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise FileNotFoundError(f"{place} is no regular file")
+    return file
 
 
 def is_whiteout(status: os.stat_result) -> bool:

@@ -18,13 +18,14 @@ import posixpath
 import shutil
 import stat
 import tarfile
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from foretrace.errors import SandboxError
 from foretrace.sandbox.environment import Image
-from foretrace.sandbox.environments import files
+from foretrace.sandbox.environments import files, host
 from foretrace.sandbox.environments.layers import is_whiteout
 from foretrace.sandbox.server import remove_tree
 
@@ -35,7 +36,7 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar"
 _MANIFEST, _CONFIG = "application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.config.v1+json"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _NO_TIME = "1970-01-01T00:00:00Z"
-_PIECE = 1 << 20
+_PIECE, _MOST_TEXT = 1 << 20, 64 << 20
 
 
 # ---- in
@@ -60,9 +61,7 @@ def unpack(archive: Path, folder: Path, *, most_bytes: int = 64 << 30) -> Image:
             finally:
                 os.close(root)
             return _image(json.loads(config_blob), folder)
-    except (tarfile.TarError, OSError, KeyError, ValueError, EOFError) as error:
-        if isinstance(error, SandboxError):
-            raise
+    except (tarfile.TarError, zlib.error, OSError, EOFError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise SandboxError(f"{archive} is no OCI or Docker archive that can be unpacked: {error}") from error
 
 
@@ -87,8 +86,18 @@ def _image(settings: dict[str, Any], folder: Path) -> Image:
     env = dict(variable.split("=", 1) for variable in config.get("Env") or () if "=" in variable)
     labels = config.get("Labels") or {}
     digest = hashlib.sha256("\n".join(settings["rootfs"]["diff_ids"]).encode()).hexdigest()
-    host = tuple(json.loads(labels.get(HOST, "[]")))
-    return Image(root=(folder,), workdir=config.get("WorkingDir") or "/", env=env, digest=f"sha256:{digest}", host=host)
+    borrowed = _borrowed(labels.get(HOST, "[]"))
+    return Image(root=(folder,), workdir=config.get("WorkingDir") or "/", env=env, digest=f"sha256:{digest}", host=borrowed)
+
+
+def _borrowed(label: str) -> tuple[str, ...]:
+    """What an image wants to see of this machine: its system, and never a home, whoever wrote the label."""
+    wanted, system = json.loads(label), host.paths()
+    for path in wanted:
+        is_plain = isinstance(path, str) and posixpath.normpath(path) == path
+        if not is_plain or not any(path == known or path.startswith(f"{known}/") for known in system):
+            raise SandboxError(f"the archive wants its boxes to see {path!r} of this machine, which is none of its system")
+    return tuple(wanted)
 
 
 def _path(digest: str) -> str:
@@ -107,7 +116,10 @@ def _open(outer: tarfile.TarFile, name: str) -> IO[bytes]:
 
 def _blob(outer: tarfile.TarFile, name: str) -> bytes:
     with _open(outer, name) as file:
-        return file.read()
+        data = file.read(_MOST_TEXT + 1)
+    if len(data) > _MOST_TEXT:
+        raise SandboxError(f"{name} in the archive is larger than {_MOST_TEXT:,} bytes")
+    return data
 
 
 def _checked(outer: tarfile.TarFile, digest: str) -> bytes:

@@ -3,7 +3,7 @@
 import os
 import select
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from foretrace.errors import SandboxError
 from foretrace.sandbox.environments.keeper import Keeper
@@ -23,7 +23,6 @@ class PipeLine:
         self,
         keeper: Keeper,
         box: Box,
-        env: Mapping[str, str],
         folder: int,
         sweep: Callable[[Process], None],
         oom_kills: Callable[[], int],
@@ -39,7 +38,7 @@ class PipeLine:
         theirs, self._control = os.pipe2(os.O_CLOEXEC)
         self._status, told = os.pipe2(os.O_CLOEXEC)
         try:
-            self.process = Process.start(keeper, box, env=env, extra={_CONTROL: theirs, _STATUS: told})
+            self.process = Process.start(keeper, box, extra={_CONTROL: theirs, _STATUS: told})
         except SandboxError:
             os.close(self._control)
             os.close(self._status)

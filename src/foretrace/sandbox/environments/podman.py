@@ -74,7 +74,7 @@ def _service_of(keeper: Keeper) -> str:
     command += ["--log-level", "error", "system", "service", "--time", "0", f"unix://{socket}"]
     kept = ("PATH", "HOME", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "TMPDIR")
     env = {name: os.environ[name] for name in kept if name in os.environ} | {"CONTAINERS_CONF": str(settings)}
-    process = Process.start(keeper, Box(argv=command, settings={"user": 0, "groups": [], "limits": {}}), env=env)
+    process = Process.start(keeper, Box(argv=command, env=env, settings={"user": 0, "groups": [], "limits": {}}))
     end = time.monotonic() + _START_SECONDS
     while not socket.exists():
         if time.monotonic() > end or process.has_ended:

@@ -1,6 +1,6 @@
 """A program in a box, from outside: its output, bounded; its end, whatever it does to put it off.
 
-    process = Process.start(keeper, argv, env=env, limits={...})
+    process = Process.start(keeper, Box(argv=argv, env=env, settings=settings))
     output = Output(1 << 20)
     process.finish(output, seconds=60), process.code
 
@@ -63,6 +63,8 @@ class Box:
     """How a program gets into its box; see `attendant.spawn`."""
 
     argv: Sequence[str]
+    env: Mapping[str, str]
+    """Variables of what builds the walls, too, if `argv` is a program that does: then they must be nobody else's."""
     settings: Mapping[str, Any]
     filter: bytes | None = None
     """Of calls, for `bwrap --seccomp`."""
@@ -85,9 +87,7 @@ class Process:
     _told: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def start(
-        cls, keeper: Keeper, box: Box, *, env: Mapping[str, str], stdin: bytes = b"", extra: Mapping[int, int] | None = None
-    ) -> "Process":
+    def start(cls, keeper: Keeper, box: Box, *, stdin: bytes = b"", extra: Mapping[int, int] | None = None) -> "Process":
         """Has the keeper start it, with further files `extra` by their number.
 
         Raises:
@@ -100,7 +100,7 @@ class Process:
         if box.filter is not None:
             passed[FILTER] = _memory("filter", box.filter)
         files = passed | {2: theirs} | dict(extra or {})
-        request = {"argv": list(box.argv), "env": dict(env), "numbers": list(files), **box.settings}
+        request = {"argv": list(box.argv), "env": dict(box.env), "numbers": list(files), **box.settings}
         try:
             _, opened = keeper.ask("spawn", list(files.values()), by=box.attendant, **request)
         except SandboxError:
