@@ -181,6 +181,14 @@ def test_a_git_folder_that_points_elsewhere_is_not_written_to(tmp_path: Path, ki
     assert sorted((path.name, path.stat().st_mtime_ns) for path in elsewhere.rglob("*")) == before
 
 
+@needs_git
+def test_names_that_are_no_text_are_excluded(tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text("x = 1\n")
+    Path(os.fsdecode(bytes(tmp_path) + b"/built\xff")).write_text("")
+    history.squash(tmp_path, ["a.py"], created="2024-05-01T12:00:00+00:00")
+    assert git(tmp_path, "status", "--porcelain") == ""
+
+
 def test_equal_files_are_kept_once(tmp_path: Path) -> None:
     store = Store(tmp_path / ".store")
     layers = []

@@ -1,5 +1,6 @@
 """What is read of a repository without running it: requirements, commands, metadata, tox, nox, Makefiles, workflows."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -174,6 +175,36 @@ def test_damaged_files_tell_nothing(tmp_path: Path) -> None:
     )
     assert read_project(tmp_path).name == ""
     read_declared(tmp_path, Needs())
+
+
+def test_files_that_would_grow_without_end_take_no_time(tmp_path: Path) -> None:
+    names = [f"e{number}" for number in range(40)]
+    each = json.dumps([f"p[{name}]" for name in names])
+    every = "[" + "".join(f"{{include-group = '{name}'}}, " for name in names) + "'x']"
+    extras, groups = ("\n".join(f"{name} = {text}" for name in names) for text in (each, every))
+    setup = [
+        "a0 = ['x']",
+        *(f"a{n} = [" + f"a{n - 1}, " * 30 + "]" for n in range(1, 15)),
+        "setup(name='s', tests_require=a14)",
+    ]
+    bomb = ["x: &x0 [y, y]", *(f"x{n}: &x{n} [" + f"*x{n - 1}, " * 9 + "]" for n in range(1, 12))]
+    jobs = "jobs: {t: {env: {A: *x11}, strategy: {matrix: {3: [1], include: *x11}}, steps: [{run: pytest}]}}"
+    workflows = {".github/workflows/a.yml": "\n".join([*bomb, jobs]), ".github/workflows/b.yml": "a: !!int ''"}
+    for name, text in {
+        "pyproject.toml": f"[project]\nname = 'p'\n[project.optional-dependencies]\n{extras}\n[dependency-groups]\n{groups}\n",
+        "setup.py": "\n".join(setup),
+        **workflows,
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    project = read_project(tmp_path)
+    assert (project.extra("e0"), project.groups["e1"]) == ([], ["x"] * 40)
+    assert read_setup("\n".join(setup)) == {"name": "s"}
+    assert read_workflows(tmp_path).test == ""
+    (tmp_path / ".github/workflows/c.yml").write_text("jobs: {t: {strategy: {matrix: {3: [1]}}, steps: [{run: pytest}]}}")
+    assert read_workflows(tmp_path).test == "pytest"
+    write(tmp_path, pyproject__toml=f"a = {'9' * 5000}")
+    assert read_project(tmp_path).name == "s"
 
 
 def test_tox_nox_and_makefiles(tmp_path: Path) -> None:

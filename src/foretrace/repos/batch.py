@@ -15,7 +15,7 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 
-from foretrace.errors import ForetraceError, SandboxError, UsageError
+from foretrace.errors import SandboxError, UsageError
 from foretrace.repos.build import WORK, BuildOptions, Built, Rescue, build
 from foretrace.repos.sources import Source
 from foretrace.repos.wheels import find_installer
@@ -101,7 +101,7 @@ def _safely(source: Source, *, out: Path, options: BuildOptions, rescue: Rescue 
     """A build that has an answer whatever happens: one repository does not end the work of all."""
     try:
         return build(source, out, options, rescue=rescue)
-    except (ForetraceError, OSError, RuntimeError) as error:
+    except Exception as error:  # whatever its files make our readers raise
         return Built(source=source.spec, reason=f"{type(error).__name__}: {error}")
 
 

@@ -53,7 +53,8 @@ def squash(root: Path, files: Iterable[str], *, created: str) -> str:
     information.mkdir()
     (information / "attributes").write_text("* -text -filter -ident -working-tree-encoding\n")  # bytes are kept as they are
     extra = sorted(_outermost(there - set(kept), set(kept)))
-    (information / "exclude").write_text("\n".join([*(f"/{_escaped(name)}" for name in extra), *_ALWAYS, ""]))
+    excluded = "\n".join([*(f"/{_escaped(name)}" for name in extra), *_ALWAYS, ""])
+    (information / "exclude").write_bytes(os.fsencode(excluded))  # a build may make names that are no text
     for name in kept:
         os.utime(root / name, (MOMENT, MOMENT), follow_symlinks=False)
     _git(root, created, "update-index", "--add", "-z", "--stdin", given="\0".join(kept).encode("utf-8", "surrogateescape"))

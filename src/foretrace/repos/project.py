@@ -62,6 +62,7 @@ class Project:
         return self._flat(self.extras.get(name, []), {name})
 
     def _flat(self, requirements: list[str], seen: set[str]) -> list[str]:
+        """Each extra is opened once, or extras that name each other would take longer than anybody lives."""
         found = []
         for text in requirements:
             match = _SELF.match(text)
@@ -70,7 +71,8 @@ class Project:
                 continue
             for extra in (part.strip() for part in match[2].split(",")):
                 if extra not in seen:
-                    found += self._flat(self.extras.get(extra, []), seen | {extra})
+                    seen.add(extra)
+                    found += self._flat(self.extras.get(extra, []), seen)
         return found
 
 
@@ -120,7 +122,7 @@ def read_toml(path: Path) -> Mapping[str, Any]:
     """A TOML file; empty if it is not in that form."""
     try:
         return tomllib.loads(text_of(path))
-    except (tomllib.TOMLDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # a number of thousands of digits is of the former
         return {}
 
 
@@ -187,17 +189,18 @@ def _poetry(data: Mapping[str, Any]) -> Project:
 def _groups(data: Mapping[str, Any]) -> dict[str, list[str]]:
     """Dependency groups, with what they include of each other."""
 
-    def flat(name: str, seen: frozenset[str]) -> list[str]:
+    def flat(name: str, seen: set[str]) -> list[str]:
         found: list[str] = []
         for entry in data.get(name, []) if isinstance(data.get(name), list) else []:
             other = entry.get("include-group") if isinstance(entry, Mapping) else None
             if isinstance(entry, str):
                 found.append(entry)
             elif isinstance(other, str) and other not in seen:
-                found += flat(other, seen | {other})
+                seen.add(other)
+                found += flat(other, seen)
         return found
 
-    return {name: flat(name, frozenset({name})) for name in data}
+    return {name: flat(name, {name}) for name in data}
 
 
 def _setup_cfg(root: Path) -> Project:

@@ -9,6 +9,7 @@ our Python; `uses:` of checkouts, Pythons and caches need nothing, others cannot
 `repos`).
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from foretrace.repos import commands
-from foretrace.repos.project import table, text_of
+from foretrace.repos.project import MAX_BYTES, table, text_of
 
 _SETUP = re.compile(r"(actions/(checkout|setup-python|cache|upload-artifact|download-artifact)|astral-sh/setup-uv|codecov/)")
 _EXPRESSION = re.compile(r"\$\{\{\s*(.*?)\s*\}\}")
@@ -55,12 +56,28 @@ def read_workflows(root: Path, python: str = "") -> Workflow:
     for file in files:
         try:
             document = yaml.safe_load(text_of(file))
-        except (yaml.YAMLError, RecursionError, ValueError):
+            is_small = _extent(document, {}) <= MAX_BYTES
+        except (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
+            continue  # what PyYAML says of `!!int ''` or `!!timestamp x` is none of its own errors
+        if not is_small:
             continue
         for job in table(document, "jobs").values():
             found.append(_read_job(table(job), table(document, "env"), file.name, python))
     tested = [job for job in found if job.test]
     return min(tested, key=_rank) if tested else Workflow()
+
+
+def _extent(value: object, known: dict[int, float]) -> float:
+    """Characters of a document with its aliases written out, as a text of it would be; infinite where it holds itself."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    if not isinstance(value, Mapping | list | tuple):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = math.inf  # as long as it is not known
+        inner = [*value, *value.values()] if isinstance(value, Mapping) else value
+        known[id(value)] = 1 + sum(_extent(each, known) for each in inner)
+    return known[id(value)]
 
 
 def _rank(job: Workflow) -> tuple[bool, bool, int]:
@@ -129,7 +146,8 @@ def _commands(script: str) -> Iterator[str]:
 
 
 def _pythons(matrix: Mapping[str, Any], job: Mapping[str, Any]) -> list[str]:
-    texts = [str(value) for name in matrix for value in _list(matrix[name]) if "py" in name.lower() or name == "include"]
+    named = [name for name in matrix if "py" in str(name).lower() or name == "include"]
+    texts = [str(value) for name in named for value in _list(matrix[name])]
     steps = job.get("steps")
     texts += [str(table(step, "with").get("python-version", "")) for step in (steps if isinstance(steps, list) else [])]
     versions = {version for text in texts for version in _VERSION.findall(text)}
