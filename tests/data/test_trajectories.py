@@ -127,7 +127,7 @@ def test_what_cannot_be_told_is_counted(tmp_path: Path) -> None:
 
 
 def test_an_episode_that_is_not_over_is_no_row(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="is not over"):
+    with pytest.raises(FormatError, match="is not finished"):
         conversation_of(Trajectory(episode().header, episode().steps))
     write(tmp_path / "run", episode(), finish=False)
     with pytest.raises(UsageError, match="nothing to pack"):

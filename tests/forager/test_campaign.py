@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from built_image import SHAPES, built_image, load_hosted, save
+from built_image import SHAPES, HostedImage, built_image, load_hosted, save
 from model_server import ModelServer, Say, call
 from small_image import needs_box
 
 from foretrace.endpoint.threads import in_threads
-from foretrace.errors import UsageError
+from foretrace.errors import SandboxError, UsageError
 from foretrace.forager.campaign import ELSEWHERE, ERROR, UNGRADED, Campaign, Work
 from foretrace.forager.episodes import episode_name
 from foretrace.forager.journal import Journal
@@ -96,6 +97,25 @@ def test_grades_can_come_later(image: RepoImage, tmp_path: Path) -> None:
     assert trajectory.result is not None
     assert trajectory.result.grade is not None
     assert trajectory.result.grade["fail_to_pass"] == {RECTANGLES: True}
+
+
+def test_a_grade_is_tried_again_if_the_sandbox_fails(image: RepoImage, tmp_path: Path) -> None:
+    failures = ["", "no more processes", "no space"]  # asked first for the prompt, then for each try of the grade
+
+    class Flaky(HostedImage):
+        """Fails twice."""
+
+        def __getattribute__(self, name: str) -> Any:
+            if name == "command" and failures and (told := failures.pop(0)):
+                raise SandboxError(told)
+            return super().__getattribute__(name)
+
+    campaign = campaign_of(image, tmp_path, grade=False)
+    assert campaign(work("oracle")).verdict == UNGRADED
+    flaky = Flaky(**vars(load_hosted(str(image.folder))))
+    campaign = replace(campaign, load=lambda folder: flaky, grade=True)
+    assert campaign(work("oracle")).verdict == "resolved"
+    assert not failures
 
 
 def test_what_another_process_holds_is_left_to_it(image: RepoImage, tmp_path: Path) -> None:
@@ -187,12 +207,14 @@ def test_tasks_are_made_once(image: RepoImage, tmp_path: Path, monkeypatch: pyte
     data = order.part.read_bytes()
     order.part.write_bytes(data + b'{"reason": "", "mark"')  # killed while it wrote
     (tmp_path / "worlds" / f"{image.name}.left.over").mkdir()
+    other = f"{image.name}.0.at.work"  # of another image, whose name begins alike
+    (tmp_path / "worlds" / other).mkdir()
     more = make_tasks(replace(order, count=2))
     assert more.instances == whole.instances
     assert more.rejected == whole.rejected
     assert order.part.read_bytes().startswith(data)
     worlds = {path.name for path in (tmp_path / "worlds").iterdir() if not path.name.startswith(".")}
-    assert worlds == {one.instance_id for one in more.instances}
+    assert worlds == {other, *(one.instance_id for one in more.instances)}
 
 
 def test_nothing_is_made_of_a_benchmark(image: RepoImage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,10 +17,11 @@ from toy_repository import BROKEN, CHECK, PATCH, backend, toy_task
 
 from foretrace.endpoint import Endpoint
 from foretrace.endpoint.retries import Retries
+from foretrace.endpoint.threads import in_threads
 from foretrace.errors import EndpointError, UsageError
 from foretrace.forager.agent import Setting
 from foretrace.forager.budgets import Budgets
-from foretrace.forager.episodes import Job, run_episode, run_episodes
+from foretrace.forager.episodes import insist, run_episode
 from foretrace.forager.journal import read_trajectory
 from foretrace.forager.policies.chat import Chat, Style
 from foretrace.forager.task import Task
@@ -271,21 +272,37 @@ def test_episodes_share_a_server(task: Task, tmp_path: Path) -> None:
     policy = Chat(endpoint(server, concurrency=4))
     policy.endpoint.timeout = 5
     try:
-        jobs = [
-            Job(task=replace(task, id=f"t{n}", problem=f"This is number {n}. {task.problem}"), policy=lambda: policy)
-            for n in range(12)
-        ]
-        outcomes = list(run_episodes(jobs, tmp_path, setting(), workers=12))
+        tasks = [replace(task, id=f"t{n}", problem=f"This is number {n}. {task.problem}") for n in range(12)]
+        outcomes = list(in_threads(lambda t: (t, insist(t, lambda: policy, tmp_path, setting())), tasks, threads=12))
     finally:
         server.close()
-    for number, (job, outcome) in enumerate(outcomes):
-        assert job.task.id == f"t{number}"
+    for number, (mine, outcome) in enumerate(outcomes):
+        assert mine.id == f"t{number}"
         assert isinstance(outcome, Trajectory)
         assert outcome.result is not None
         assert outcome.result.ending is Ending.SUBMITTED
         assert f"<output>\n{number}\n</output>" in outcome.steps[1].observation
     assert 2 <= most <= 4
     assert policy.endpoint.usage.requests == 12 * 8
+
+
+class Odd(Say):
+    """Says what is JSON for some servers, and neither for files nor for others."""
+
+    def message(self) -> dict[str, Any]:
+        return super().message() | {"score": float("nan")}
+
+
+def test_odd_replies_can_be_kept_and_sent_back(task: Task, tmp_path: Path) -> None:
+    turns = [Odd(calls=(("bash", '{"command": "echo \ud83d"}'),)), Odd("I give up.")]
+    server = ModelServer(scripted(list(turns)))
+    try:
+        trajectory, _ = run(task, Chat(endpoint(server), stream=False), tmp_path)
+    finally:
+        server.close()
+    assert [step.action.tool for step in trajectory.steps][:1] == ["bash"]
+    assert trajectory.steps[0].action.argument == "echo \ufffd"
+    assert trajectory.steps[0].action.info["reply"]["score"] == "NaN"
 
 
 def test_pieces_are_told_as_they_come(task: Task, server: ModelServer, tmp_path: Path) -> None:

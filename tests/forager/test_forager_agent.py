@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from toy_repository import BROKEN, CHECK, FIXED, PATCH, backend, toy_task
 
+from foretrace.endpoint.threads import in_threads
 from foretrace.errors import EndpointError, SandboxError
 from foretrace.forager.agent import Setting
 from foretrace.forager.budgets import Budgets
-from foretrace.forager.episodes import Job, episode_name, run_episode, run_episodes
+from foretrace.forager.episodes import episode_name, insist, run_episode
 from foretrace.forager.format import read_observation
 from foretrace.forager.journal import read_trajectories, read_trajectory
 from foretrace.forager.policies.gates import Random
@@ -287,17 +288,22 @@ def test_many_at_a_time_come_in_order(task: Task, tmp_path: Path) -> None:
         raise EndpointError("down")
 
     scripts: list[list[Any]] = [REPAIR, [*REPAIR[:3], fails_twice, *REPAIR[4:]], [REPAIR[0], fails], REPAIR]
-    jobs = [
-        Job(task=replace(task, id=f"t{n}"), policy=lambda s=script: Scripted(list(s))) for n, script in enumerate(scripts)
-    ]
-    outcomes = list(run_episodes(jobs, tmp_path, setting(), workers=3))
-    assert [job.task.id for job, _ in outcomes] == ["t0", "t1", "t2", "t3"]
+
+    def attempt(number: int) -> tuple[Task, Trajectory | EndpointError | None]:
+        mine = replace(task, id=f"t{number}")
+        try:
+            return mine, insist(mine, lambda: Scripted(list(scripts[number])), tmp_path, setting())
+        except EndpointError as error:
+            return mine, error
+
+    outcomes = list(in_threads(attempt, range(4), threads=3))
+    assert [mine.id for mine, _ in outcomes] == ["t0", "t1", "t2", "t3"]
     assert isinstance(outcomes[2][1], EndpointError)
     for number in (0, 1, 3):
         found = outcomes[number][1]
         assert isinstance(found, Trajectory)
         assert result_of(found).diff == PATCH
-    assert [outcome for _, outcome in run_episodes(jobs[:2], tmp_path, setting())] == [None, None]
+    assert [outcome for _, outcome in in_threads(attempt, range(2), threads=4)] == [None, None]
     assert len(list(read_trajectories(tmp_path))) == 3
 
 

@@ -65,3 +65,11 @@ def test_ends_of_lines_and_files_survive(tmp_path: Path, before: str, after: str
     (tmp_path / "f").write_bytes(before.encode())
     subprocess.run(["git", "-C", tmp_path, "apply", "-"], input=file_patch("f", before, after).encode(), check=True)
     assert (tmp_path / "f").read_bytes().decode() == after
+
+
+def test_lines_of_patches_end_at_line_feeds_only(tmp_path: Path) -> None:
+    before, after = "\x0c\nx = 'a\u2028b'\ny = 1\n", "\x0c\nx = 'a\u2028b'\ny = 2\n"
+    (tmp_path / "a.py").write_bytes(before.encode())
+    (tmp_path / "p").write_bytes(file_patch("a.py", before, after).encode())
+    subprocess.run(["git", "apply", "p"], cwd=tmp_path, check=True)
+    assert (tmp_path / "a.py").read_bytes() == after.encode()

@@ -31,6 +31,15 @@ def test_a_server() -> None:
     assert policy.endpoint.concurrency == 3
 
 
+def test_episodes_share_the_connections_of_a_server() -> None:
+    """Else each of them could ask as often at a time as `concurrency` says."""
+    spec = "http://localhost:8000/v1,model=m,concurrency=3"
+    one, other = (read_policy(spec).make(task, 0) for task in ("a", "b"))
+    assert isinstance(one, Chat)
+    assert isinstance(other, Chat)
+    assert one.endpoint is other.endpoint
+
+
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
@@ -40,6 +49,7 @@ def test_a_server() -> None:
         ("http://h/v1,model", "settings are NAME=VALUE"),
         ("http://h/v1,model=m,color=red", "there is no setting 'color'"),
         ("http://h/v1,model=m,temperature=hot", "a setting is no number"),
+        ("http://h:80x/v1,model=m", "no address of a server"),
         ("http://h/v1,model=m,style=odd", "there is no style 'odd'"),
         ("replay:/nowhere", "no such file or folder"),
     ],

@@ -222,3 +222,13 @@ def test_edits_make_the_change_and_search_for_one_place() -> None:
     for search, replacement in edits(before, after):
         now, _ = apply_edit(now, read_edit(write_edit("a.py", search, replacement))[1])
     assert now.decode() == after
+
+
+def test_lines_end_at_line_feeds_only() -> None:
+    before = "\x0c\nx = 'a\u2028b'\n\n\ndef f(a, b):\n    return a - b  # \x85\n"
+    [function] = Code("a.py", before).functions
+    assert function.code.text(function.node.body[0]) == "return a - b"
+    after, content = before.replace("a - b", "a + b").replace("a\u2028b", "c\u2028b"), before.encode()
+    for search, replacement in edits(before, after):
+        content, _ = apply_edit(content, read_edit(write_edit("a.py", search, replacement))[1])
+    assert content.decode() == after

@@ -58,6 +58,12 @@ def test_lines_that_look_like_heads_are_lines() -> None:
     assert lines_of("") == (0, 0)
 
 
+def test_lines_end_at_line_feeds_only() -> None:
+    patch = "--- a/a.py\n+++ b/a.py\n@@ -1,1 +1,2 @@\n-x\r\n+y = 'a\u2028-b'\n+\x0c+c\n"
+    assert lines_of(patch) == (2, 1)
+    assert [line for _, line in marked_lines(patch)][3:] == ["-x", "+y = 'a\u2028-b'", "+\x0c+c"]
+
+
 def test_files_over_time() -> None:
     changed = FileChange(path="/testbed/a.py", kind="changed", patch=PATCH)
     added = FileChange(path="/testbed/b.py", kind="added", patch="")

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -158,6 +159,15 @@ def test_a_verdict_is_written_once_there_is_one(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 1
     with pytest.raises(UsageError, match="not finished"):
         record_grade(write(tmp_path / "other", result=None), {})
+
+
+def test_verdicts_may_be_written_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda number: record_grade(path, {"number": number}), range(80)))
+    assert [each.result and each.result.grade for each in found] == [{"number": number} for number in range(80)]
+    assert read_trajectory(path) in found
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ and all epochs agree. No turn is added, left out or edited.
 """
 
 from foretrace.data.chat import Message
-from foretrace.errors import FormatError
-from foretrace.forager.export.facts import check_spelling
+from foretrace.forager.export.facts import check_spelling, result_of
 from foretrace.forager.trajectory import Trajectory
 
 
@@ -20,8 +19,7 @@ def conversation_of(trajectory: Trajectory) -> tuple[Message, ...]:
         FormatError: it is not over, or one of its calls cannot be written as text.
 
     """
-    if trajectory.result is None:
-        raise FormatError(f"the episode {trajectory.header.episode} is not over")
+    result_of(trajectory)
     check_spelling(trajectory)
     header = trajectory.header
     messages = [Message("system", header.system, learnt=False), Message("user", header.prompt, learnt=False)]

@@ -13,13 +13,13 @@ loses a call makes it again, and nothing is there twice.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
-from foretrace.errors import EndpointError, ForetraceError, SandboxError, UsageError
+from foretrace.errors import ForetraceError, SandboxError, UsageError
 from foretrace.forager.agent import Setting
-from foretrace.forager.episodes import episode_name, run_episode
+from foretrace.forager.episodes import episode_name, insist
 from foretrace.forager.grading import Verdict, grade_patch
 from foretrace.forager.journal import read_trajectory, record_grade
 from foretrace.forager.policies.named import NamedPolicy
@@ -144,19 +144,13 @@ class Campaign:
         return Task.of(instance, world, LIMITS, hints=self.hints, command=tests.test_command), tests
 
     def _run(self, task: Task, work: Work, path: Path) -> bool:
-        """Runs an episode to its end, with a new policy each time it is taken up; whether it is there now."""
+        """Runs an episode to its end, or waits for whoever does; whether it is there now."""
         until = time.monotonic() + self.patience
-        left = self.tries
+        make = partial(work.policy.make, work.task, work.seed)
         while True:
-            try:
-                policy = work.policy.make(work.task, work.seed)
-                if run_episode(task, policy, path.parent, self.setting, seed=work.seed) or path.exists():
-                    return True
-            except (EndpointError, SandboxError):
-                left -= 1
-                if not left:
-                    raise
-                continue
+            done = insist(task, make, path.parent, self.setting, seed=work.seed, tries=self.tries)
+            if done is not None or path.exists():
+                return True
             if time.monotonic() > until:
                 return False
             time.sleep(_WAIT)
@@ -166,15 +160,20 @@ class Campaign:
     ) -> tuple[str, str]:
         assert trajectory.result is not None
         for left in reversed(range(self.tries)):
-            grade = grade_patch(
-                instance,
-                trajectory.result.submission,
-                task.image,
-                tests,
-                seconds=self.grade_seconds,
-                backend=self.setting.backend,
-                limits=LIMITS,
-            )
+            try:
+                grade = grade_patch(
+                    instance,
+                    trajectory.result.submission,
+                    task.image,
+                    tests,
+                    seconds=self.grade_seconds,
+                    backend=self.setting.backend,
+                    limits=LIMITS,
+                )
+            except SandboxError:
+                if not left:
+                    raise
+                continue
             if grade.verdict is not Verdict.BROKEN or not left:
                 break
         record_grade(path, grade.to_json())

@@ -1,32 +1,26 @@
-"""Episodes: one, or many at a time.
+"""An episode, from its beginning or from where it was left to its end. For many, and their grades: `campaign`.
 
     trajectory = run_episode(task, Oracle(), Path("run"))        # None: finished before, or another process is at it
-    for job, outcome in run_episodes(jobs, Path("run"), Setting(budgets=Budgets(turns=30)), workers=16):
-        match outcome:
-            case Trajectory(): …
-            case None: "it was finished before"
-            case ForetraceError(): "it will be taken up again"
+    trajectory = insist(task, lambda: Search(seed=7), Path("run"), tries=3)      # if a server or an environment may fail
 
 An episode whose process is killed, or whose server or environment fails, is taken up where it was: the recorded actions
 are done again in a fresh environment, and if they have come to the same state, the policy is asked for the next one; if
 they have not, the episode is begun again. A policy is never asked twice for a step that is recorded.
 
-Processes and machines may share a folder whose file system has locks. Each of many episodes has a thread: policies wait
-for servers, and environments for programs.
+Threads, processes and machines may share a folder whose file system has locks.
 """
 
 import hashlib
 import json
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, replace
 from pathlib import Path
 from urllib.parse import quote
 
 import foretrace
-from foretrace.endpoint.threads import in_threads
-from foretrace.errors import EndpointError, ForetraceError, SandboxError
+from foretrace.errors import EndpointError, SandboxError
 from foretrace.forager import prompts
 from foretrace.forager.agent import Agent, Setting
 from foretrace.forager.journal import Journal
@@ -38,8 +32,6 @@ from foretrace.forager.tools import TOOLS, Desk
 from foretrace.forager.trajectory import Header, Trajectory
 from foretrace.sandbox.environment import Environment, EnvironmentLimits
 from foretrace.sandbox.environments import open_environment
-
-Outcome = Trajectory | ForetraceError | None
 
 
 def episode_name(task: Task, policy: Policy, seed: int) -> str:
@@ -79,6 +71,31 @@ def run_episode(
                     continue
                 return Agent(task, policy, desk, watch, journal, setting).run()
     raise AssertionError("an episode that is begun is run")
+
+
+def insist(
+    task: Task,
+    make: Callable[[], Policy],
+    folder: Path,
+    setting: Setting | None = None,
+    *,
+    seed: int = 0,
+    tries: int = 3,
+) -> Trajectory | None:
+    """Runs an episode as `run_episode` does, and takes it up again, with a new policy, if its server or environment fails.
+
+    Raises:
+        EndpointError: the policy's server has failed so many times.
+        SandboxError: the environment has.
+
+    """
+    for left in reversed(range(tries)):
+        try:
+            return run_episode(task, make(), folder, setting, seed=seed)
+        except (EndpointError, SandboxError):
+            if not left:
+                raise
+    raise AssertionError("the last try either returns or raises")
 
 
 def _limits(task: Task, setting: Setting) -> EnvironmentLimits:
@@ -123,45 +140,3 @@ def _comes_back(before: Trajectory, task: Task, desk: Desk, watch: Watch) -> boo
         return False
     # What a program printed may differ, and was seen as it is recorded; where it led to may not.
     return all(difference.what == "output" for difference in redo(desk, watch, before.steps))
-
-
-# ---------------------------------------------------------------------------------------------------
-# Many
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """An episode that is to be run."""
-
-    task: Task
-    policy: Callable[[], Policy]
-    """Makes the policy; one that keeps no state may be the same for all (`lambda: policy`)."""
-    seed: int = 0
-
-
-def run_episodes(
-    jobs: Iterable[Job], folder: Path, setting: Setting | None = None, *, workers: int = 4, tries: int = 3
-) -> Iterator[tuple[Job, Outcome]]:
-    """Runs episodes and says of each what came of it, in the order of the jobs, which are taken as they are needed.
-
-    Args:
-        jobs: may be endlessly many.
-        folder: for the trajectories.
-        setting: of all of them.
-        workers: episodes at a time.
-        tries: how often one is taken up whose server or environment fails.
-
-    """
-    return in_threads(lambda job: (job, _run(job, folder, setting, tries)), jobs, threads=workers, name="episode")
-
-
-def _run(job: Job, folder: Path, setting: Setting | None, tries: int) -> Outcome:
-    for left in reversed(range(tries)):
-        try:
-            return run_episode(job.task, job.policy(), folder, setting, seed=job.seed)
-        except (EndpointError, SandboxError) as error:
-            if not left:
-                return error
-        except ForetraceError as error:
-            return error
-    raise AssertionError("the last try either returns or gives its error")

@@ -15,6 +15,7 @@ import fcntl
 import json
 import os
 import re
+import secrets
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields, is_dataclass, replace
@@ -146,6 +147,8 @@ def read_trajectories(folder: Path) -> Iterator[Trajectory]:
 def record_grade(path: Path, grade: Mapping[str, Any]) -> Trajectory:
     """Writes the verdict on a finished episode into its result; a verdict that was there is replaced.
 
+    Several may do so at once: the file is whole at any moment, and the last one counts.
+
     Raises:
         UsageError: the episode is not finished.
 
@@ -155,7 +158,7 @@ def record_grade(path: Path, grade: Mapping[str, Any]) -> Trajectory:
         raise UsageError(f"{path} is not finished: there is nothing to grade")
     result = replace(trajectory.result, grade=dict(grade))
     lines = path.read_bytes().splitlines(keepends=True)
-    temporary = path.with_name(path.name + ".new")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     with open(temporary, "wb") as file:
         file.writelines([*lines[:-1], _line("result", result)])
         file.flush()

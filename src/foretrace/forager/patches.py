@@ -20,7 +20,7 @@ def patch_of(name: str, old: str | None, new: str | None) -> str:
     """The difference of two texts; None: there is no file. Empty if there is none."""
     mode = "new file mode 100644\n" if old is None else "deleted file mode 100644\n" if new is None else ""
     before, after = _quoted(f"a/{name}"), _quoted(f"b/{name}")
-    hunks = "".join(_hunks(_lines(old), _lines(new)))
+    hunks = "".join(_hunks(git_lines(old), git_lines(new)))
     if hunks:
         sides = "/dev/null" if old is None else before, "/dev/null" if new is None else after
         hunks = f"--- {sides[0]}\n+++ {sides[1]}\n{hunks}"
@@ -40,8 +40,8 @@ def _escaped(byte: int) -> str:
     return chr(byte) if 32 <= byte < 127 else f"\\{byte:03o}"
 
 
-def _lines(text: str | None) -> list[str]:
-    """Lines as git knows them: they end at a line feed, and nowhere else."""
+def git_lines(text: str | None) -> list[str]:
+    """Lines as git knows them: they end at a line feed, and nowhere else; `str.splitlines` knows ten other ends."""
     if not text:
         return []
     lines = [line + "\n" for line in text.split("\n")]

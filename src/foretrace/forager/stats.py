@@ -8,6 +8,7 @@ An episode counts as solved if its submission was graded `resolved`. One that is
 is told apart and is in no rate.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -37,9 +38,9 @@ class Group:
         return self.solved / self.graded if self.graded else None
 
     def quantile(self, measure: str, share: float) -> float:
-        """The least value that a share of the episodes does not exceed; 0 if there are none."""
+        """The least value that at least this share of the episodes does not exceed; 0 if there are none."""
         values = sorted(self.measured[measure])
-        return values[min(len(values) - 1, int(share * len(values)))] if values else 0.0
+        return values[max(0, math.ceil(share * len(values)) - 1)] if values else 0.0
 
     def add(self, trajectory: Trajectory) -> None:
         """Counts an episode that is finished."""

@@ -122,7 +122,9 @@ def lines_of(patch: str) -> tuple[int, int]:
 def marked_lines(patch: str) -> Iterator[tuple[str, str]]:
     """The lines of a patch, each with what it is: `+`, `-`, ` `, `@` for where, and empty for a head."""
     inside = False
-    for line in patch.splitlines():
+    # Lines end at line feeds and nowhere else: Python would split them at form feeds and the like, too
+    for line in patch.removesuffix("\n").split("\n") if patch else ():
+        line = line.removesuffix("\r")
         if line.startswith(("diff ", "@@")):
             inside = line.startswith("@@")
             yield ("@" if inside else ""), line

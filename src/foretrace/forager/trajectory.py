@@ -28,6 +28,11 @@ USER = "user"
 JsonObject = Mapping[str, Any]
 
 
+def whole_characters(text: str) -> str:
+    """A text without halves of pairs, as cut JSON may hold: they are no characters, and no file and no server takes them."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 class Ending(StrEnum):
     """Why an episode is over. Infrastructure that fails ends none: it is taken up again later."""
 
@@ -76,8 +81,8 @@ class Action:
     def __post_init__(self) -> None:
         for name in ("content", "argument", "thought"):
             text = getattr(self, name)
-            if not text.isascii():  # half a pair, as cut JSON may hold, is no character: no file and no server takes it
-                object.__setattr__(self, name, text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+            if not text.isascii():
+                object.__setattr__(self, name, whole_characters(text))
 
     @classmethod
     def call(cls, tool: str, argument: str, text: str = "", **more: Any) -> "Action":

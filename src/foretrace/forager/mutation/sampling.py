@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from foretrace.forager.mutation.edits import Edit, Function, Module, functions_of, read_module
 from foretrace.forager.mutation.operators import FAMILIES, OPERATORS
+from foretrace.forager.patches import git_lines
 from foretrace.trace.syntax import UNREADABLE, parse
 
 
@@ -85,7 +86,7 @@ def sample(
 
 def file_patch(path: str, before: str, after: str) -> str:
     """A unified diff of one file in git's form."""
-    lines = difflib.unified_diff(_lines(before), _lines(after), f"a/{path}", f"b/{path}")
+    lines = difflib.unified_diff(git_lines(before), git_lines(after), f"a/{path}", f"b/{path}")
     body = "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
     return f"diff --git a/{path} b/{path}\n{body}"
 
@@ -145,7 +146,3 @@ def _covered(source: str, lines: Collection[int]) -> Iterator[tuple[str, int]]:
             if not isinstance(node, ast.ClassDef) and any(line in body for line in lines):
                 yield name, node.lineno
         waiting += [(child, name) for child in ast.iter_child_nodes(node)]
-
-
-def _lines(text: str) -> list[str]:
-    return text.splitlines(keepends=True)

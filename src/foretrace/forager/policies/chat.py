@@ -18,7 +18,7 @@ from foretrace.errors import EndpointError, FormatError, UsageError
 from foretrace.forager.format import THINK, UNTHINK
 from foretrace.forager.policies.types import History, OutOfContextError, Policy
 from foretrace.forager.tools import TOOLS, functions
-from foretrace.forager.trajectory import Action, JsonObject, Step, Usage
+from foretrace.forager.trajectory import Action, JsonObject, Step, Usage, whole_characters
 
 Style = Literal["functions", "cwm", "text"]
 """How tools are called: as functions; in text, answered in the role `tool`, as CWM has it; in text, answered by the user."""
@@ -91,7 +91,7 @@ class Chat(Policy):
             cost=reply.cost,
             seconds=round(time.monotonic() - start, 6),
         )
-        info = {"model": reply.model, "finish_reason": reply.finish_reason, "reply": dict(reply.message)}
+        info = {"model": reply.model, "finish_reason": reply.finish_reason, "reply": _kept(reply.message)}
         return self._action(reply, usage=usage, info=info)
 
     # ------------------------------------------------------------------------------------------------
@@ -129,6 +129,12 @@ class Chat(Policy):
         if self.style == "cwm" and step.role.startswith("tool: "):
             answer = {"role": "tool", "name": step.action.tool, "content": step.observation}
         return [{"role": "assistant", "content": content or " "}, *([answer] if step.role else [])]
+
+
+def _kept(message: Mapping[str, Any]) -> JsonObject:
+    """What the server sent, as files and servers take it: halves of characters are replaced, and `NaN` is a text."""
+    kept: JsonObject = json.loads(whole_characters(json.dumps(dict(message), ensure_ascii=False)), parse_constant=str)
+    return kept
 
 
 def _nothing_called(reply: Reply) -> str:

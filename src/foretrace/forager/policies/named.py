@@ -8,6 +8,7 @@ What is read is plain data, so that it can go to other processes and machines; p
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,8 @@ class NamedPolicy:
             return Replay.of(_recorded(Path(self.place), task_id).steps)
         if self.kind == "search":
             return _search(self.values, seed)
-        return Chat(_endpoint(self.place, self.values, seed), style=_style(self.values.get("style", "functions")))
+        endpoint = _endpoint(self.place, tuple(self.values.items()), seed)
+        return Chat(endpoint, style=_style(self.values.get("style", "functions")))
 
 
 def read_policy(spec: str) -> NamedPolicy:
@@ -127,7 +129,10 @@ def _number(text: str) -> float | int:
         raise UsageError(f"{text!r} is no number") from error
 
 
-def _endpoint(url: str, values: Mapping[str, str], seed: int) -> Endpoint:
+@lru_cache(maxsize=256)
+def _endpoint(url: str, settings: tuple[tuple[str, str], ...], seed: int) -> Endpoint:
+    """One for all episodes of a seed in this process: they share its connections, and `concurrency` is theirs together."""
+    values = dict(settings)
     known = ("model", "style", "prices", *_NUMBERS)
     unknown = [name for name in values if name not in known]
     if unknown or not values.get("model"):

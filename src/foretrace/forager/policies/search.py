@@ -6,12 +6,13 @@ Repairs are thought of by `repair` and tried in forks of the agent's world; how 
 the action that follows. What is recorded is done for real: looking, running tests, some of the repairs that did not work,
 each undone, the one that did, the whole suite, the patch. If none works, it says so. All choices are drawn by the seed.
 
-It knows what any agent in its place would: the issue, the files, and what tests print.
+It knows what any agent in its place could: the issue, the files, and what tests print and run.
 """
 
 import random
 from collections.abc import Generator
 from itertools import islice
+from typing import Any
 
 from foretrace.forager.edits import write_edit
 from foretrace.forager.policies.types import History, Policy
@@ -21,7 +22,7 @@ from foretrace.forager.repair.diagnosis import Diagnosis, diagnose, read_tree
 from foretrace.forager.repair.localise import read_issue
 from foretrace.forager.repair.lookahead import Lookahead, Trials, Verdict
 from foretrace.forager.repair.speech import Speech
-from foretrace.forager.trajectory import Action, JsonObject
+from foretrace.forager.trajectory import Action, JsonObject, Usage
 
 _SPARE = 12
 """Turns that are kept for the repair itself, its test and its submission."""
@@ -68,7 +69,7 @@ class _Episode:
         self._issue = history.prompt
         self._speech = Speech(self._rng)
         self._told = read_issue(history.prompt)
-        self._info: JsonObject = {}
+        self._unsaid: dict[str, Any] = {}
 
     def script(self) -> Script:
         """All of it."""
@@ -78,7 +79,7 @@ class _Episode:
             self._speech = Speech(self._rng, lookahead.command)
             tried = _Tried(lookahead, diagnosis, self._policy)
             trials = tried.next()
-            self._info = tried.info()
+            self._unsaid = {"info": tried.info(), "usage": Usage(seconds=round(lookahead.seconds, 6))}
         yield from self._look_around()
         yield from self._read(diagnosis)
         yield from self._try_wrong(diagnosis, trials)
@@ -89,12 +90,12 @@ class _Episode:
 
     def _do(self, tool: str, argument: str, text: str = "") -> Script:
         """One action, and what came of it."""
-        self._history = yield Action.call(tool, argument, text, info=self._taken())
+        self._history = yield Action.call(tool, argument, text, **self._taken())
 
-    def _taken(self) -> JsonObject:
-        """What was done in other worlds since the last action."""
-        info, self._info = self._info, {}
-        return info
+    def _taken(self) -> dict[str, Any]:
+        """What was done in other worlds since the last action, and how long that took."""
+        taken, self._unsaid = self._unsaid, {}
+        return taken
 
     @property
     def _ok(self) -> bool:
@@ -191,7 +192,7 @@ class _Episode:
         yield from self._end(self._speech.say(sentences, count=len(trials.verdicts)))
 
     def _end(self, text: str) -> Script:
-        self._history = yield Action(content=text, ends=True, info=self._taken())
+        self._history = yield Action(content=text, ends=True, **self._taken())
 
 
 class _Tried:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from foretrace.forager.patches import git_lines
 from foretrace.forager.repair.code import Code, Function, Piece, splice
 from foretrace.trace.syntax import UNREADABLE, parse
 
@@ -92,7 +93,7 @@ def _around(function: Function) -> str:
 
 def edits(before: str, after: str) -> Iterator[tuple[str, str]]:
     """Lines to search for, which stand at one place only in what is there by then, and lines to put there."""
-    old, new = before.splitlines(keepends=True), after.splitlines(keepends=True)
+    old, new = git_lines(before), git_lines(after)
     groups = [op for op in difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes() if op[0] != "equal"]
     now, shift = list(old), 0
     for _, first, last, low, high in groups:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
+from foretrace.forager.patches import git_lines
 from foretrace.trace.syntax import UNREADABLE, parse
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
@@ -85,9 +86,7 @@ class Code:
             self.tree = parse(source)
         except UNREADABLE as error:
             raise SyntaxError(f"{path} cannot be read as Python: {error}") from error
-        self.lines = source.splitlines(keepends=True)
-        if "\f" in source or "\r" in source:
-            self.lines = [line + "\n" for line in source.split("\n")]
+        self.lines = git_lines(source)
         self._starts = [0, *accumulate(map(len, self.lines))]
 
     def offset(self, line: int, column: int = 0) -> int:

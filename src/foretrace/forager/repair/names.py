@@ -19,7 +19,6 @@ from foretrace.forager.repair.code import Code, Function, FunctionNode, own_node
 
 BUILTINS = frozenset(dir(builtins))
 _ALWAYS = frozenset({"__file__", "__name__", "__doc__", "__path__", "__spec__", "__loader__", "__package__", "__class__"})
-SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 
 @dataclass(frozen=True, eq=False)

@@ -48,7 +48,7 @@ class Instance:
     mutation: Mapping[str, Any] = field(default_factory=dict)
     """How: `operator`, `path`, `function`, `line`, `what`, `seed`."""
     difficulty: Mapping[str, Any] = field(default_factory=dict)
-    """What can be counted of it: see `difficulty.py`."""
+    """What can be counted of it: see `mutate.py` and `issues.py`."""
     test_files: Mapping[str, str] = field(default_factory=dict)
     """SHA-256 of each file that tests consist of, by path, as it must be when they are graded."""
     licence: str = ""

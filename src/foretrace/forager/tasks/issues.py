@@ -6,7 +6,8 @@
 
 An image is built of the commit before. In it the tests of the fix are run twice without the fix and twice with it, each time
 in a fresh environment. Tests that fail both times before and pass both times after are what an agent has to bring about; a
-test that does not end alike is in neither list. So the fix is needed (they fail without it) and enough (they pass with it).
+test that does not end alike, or depends on time, is in neither list. So the fix is needed (they fail without it) and enough
+(they pass with it).
 """
 
 import hashlib
@@ -18,10 +19,11 @@ from typing import Any
 from foretrace.corpus.episodes import is_of_tests
 from foretrace.errors import SandboxError
 from foretrace.forager.grading import Verdict, grade_patch
-from foretrace.forager.story import marked_lines
+from foretrace.forager.story import lines_of
 from foretrace.forager.tasks.history import Fix, fixes
 from foretrace.forager.tasks.instance import ISSUE_FIX, Instance
 from foretrace.repos.build import BuildOptions, build
+from foretrace.repos.clocks import timed_tests
 from foretrace.repos.image import RepoImage
 from foretrace.repos.sources import Source
 from foretrace.repos.testing import TestRun, run_tests
@@ -99,7 +101,7 @@ def _judged(repo: Path, fix: Fix, images: Path, options: IssueOptions) -> Instan
     runs = [run for run in (*before, *after) if run is not None]
     if reason := _why_not(runs):
         return Refused(fix, reason)
-    passed = [run.passed for run in runs]
+    passed = [run.passed - trial.restless(run.passed) for run in runs]
     never, always = frozenset.union(*passed[:RUNS]), frozenset.intersection(*passed[RUNS:])
     stable = frozenset.intersection(*passed[:RUNS])
     if not always - never:
@@ -124,6 +126,7 @@ class _Trial:
         self.image, self.fix, self.options = image, fix, options
         self.test_files: dict[str, str] = {}
         """SHA-256 of what tests consist of, the fix's own included."""
+        self._sources: dict[str, str] = {}
 
     def run(self, *, with_fix: bool) -> TestRun | None:
         """One run in a fresh environment; None if a patch does not apply."""
@@ -132,15 +135,24 @@ class _Trial:
                 environment.write(_PATCH, patch.encode())
                 if environment.exec(["git", "apply", "--whitespace=nowarn", _PATCH], seconds=60).code:
                     return None
-            self.test_files = self.test_files or self._digests(environment)
+            if not self.test_files:
+                self._read(environment)
             return run_tests(environment, self.image, seconds=self.options.seconds)
 
-    def _digests(self, environment: Environment) -> dict[str, str]:
+    def restless(self, tests: Collection[str]) -> frozenset[str]:
+        """Those of some tests that are known to be flaky, or depend on time."""
+        return (self.image.flaky & set(tests)) | timed_tests(tests, self._sources)
+
+    def _read(self, environment: Environment) -> None:
         listed = environment.exec(["git", "ls-files", "-z"], seconds=60).output.decode("utf-8", "surrogateescape")
         removed = {change.path for change in environment.changes(environment.workdir) if change.kind == "removed"}
         paths = {path for path in (*listed.split("\0"), *self.fix.test_files) if path and is_of_tests(path)}
         there = [path for path in sorted(paths) if f"{environment.workdir}/{path}" not in removed]
-        return {path: hashlib.sha256(environment.read(path)).hexdigest() for path in there}
+        contents = {path: environment.read(path) for path in there}
+        self.test_files = {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
+        self._sources = {
+            path: content.decode(errors="replace") for path, content in contents.items() if path.endswith(".py")
+        }
 
 
 def _why_not(runs: list[TestRun]) -> str:
@@ -154,11 +166,10 @@ def _why_not(runs: list[TestRun]) -> str:
 
 
 def _instance(image: RepoImage, fix: Fix, failing: list[str], passing: list[str], test_files: dict[str, str]) -> Instance:
-    changed = sum(mark in ("+", "-") for mark, _ in marked_lines(fix.patch))
     difficulty: dict[str, Any] = {
         "failing": len(failing),
         "share": round(len(failing) / (len(failing) + len(passing)), 4),
-        "changed_lines": changed,
+        "changed_lines": sum(lines_of(fix.patch)),
         "files": fix.patch.count("\ndiff --git ") + 1,
     }
     return Instance(

@@ -186,7 +186,8 @@ def _without_leftovers(worlds: Path, image: str) -> None:
     parts = (worlds / PARTS).glob(f"{image}.*.jsonl")
     kept = {record["instance"]["instance_id"] for part in parts for record in _read(part) if record["instance"]}
     for folder in worlds.glob(f"{image}.*.*"):
-        if folder.is_dir() and folder.name not in kept:
+        is_ours = folder.name.rsplit(".", 2)[0] == image  # not that of `toolz-1.2.0`, if the image is `toolz-1.2`
+        if is_ours and folder.is_dir() and folder.name not in kept:
             shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -22,6 +22,7 @@ from foretrace.forager.grading import Verdict, grade_patch
 from foretrace.forager.mutation.operators import OPERATORS
 from foretrace.forager.mutation.sampling import Mutation, sample
 from foretrace.forager.spectrum import Spectrum
+from foretrace.forager.story import lines_of
 from foretrace.forager.tasks.coverage import spectrum_of
 from foretrace.forager.tasks.instance import MUTATE_FIX, Instance
 from foretrace.forager.tasks.statements import statement
@@ -214,7 +215,6 @@ class _Maker:
         near = sum(any(p.path == mutation.path and p.line in lines for p in failure.places) for failure in failures)
         scores = {(s.path, s.line): s.score for s in self.spectrum.suspicious(failing)}
         own = max((scores.get((mutation.path, line), 0.0) for line in lines), default=0.0)
-        changed = [line for line in mutation.patch.splitlines()[4:] if line[:1] in "+-"]
         return {
             "failing": len(failing),
             "share": round(len(failing) / len(self.image.passing), 4),
@@ -224,7 +224,7 @@ class _Maker:
             "suspicion": round(own, 4),
             "rank": 1 + sum(score > own for score in scores.values()),  # of the function's worst line, among all lines
             "function_lines": len(lines),
-            "changed_lines": len(changed),
+            "changed_lines": sum(lines_of(mutation.patch)),
             "files": 1,
         }
 
