@@ -1,13 +1,16 @@
 """`foretrace debug`: what is shown of a step, what can be asked about it, and what can be changed."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from debugging import LETTERS, VALUES, run, said
 
+from foretrace import record
 from foretrace.cli.main import cli
+from foretrace.trace import Trace, write_jsonl
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +73,16 @@ def test_values_and_expressions() -> None:
     assert said("watch c * 2\ns\n")[-1] == "   c * 2 → 'rr'"
     assert said("watch c * 2\nwatch c\nunwatch 1\nwatch\n") == ["  1  c"]
     assert said("watch c\nunwatch\nwatch\n") == ["  none; add one: watch EXPRESSION"]
+
+
+def test_what_reality_lacks_is_printed_all_the_same() -> None:
+    trace = record("letters.py::f", c="r")
+    frames = list(trace.frames)
+    frames[2] = replace(frames[2], locals=frames[2].state | {"odd": "1"})
+    with Path("odd.jsonl").open("w") as file:
+        write_jsonl(Trace(trace.header, tuple(frames)), file)
+    told = said("real\ns 2\np odd\n", model="replay:odd.jsonl")
+    assert told == ["⇢ 1   ≠ really: there is no name 'odd' here; those there are: c, word"]
 
 
 def test_where_values_come_from() -> None:

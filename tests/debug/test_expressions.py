@@ -179,6 +179,20 @@ def test_work_and_size_are_bounded(text: str) -> None:
         Expression(text).value(STATE)
 
 
+@pytest.mark.parametrize("text", ["list(r)", "max(r)", "1.5 in r", "r.count(1.5)", "r.index(1.5)", "set(r)"])
+def test_a_range_that_a_text_shows_is_not_gone_through_if_it_is_long(text: str) -> None:
+    with pytest.raises(UsageError, match="too much work"):
+        Expression(text).value({"r": "range(0, 1000000000)"})
+    assert Expression("r[7] + len(r[:3])").text({"r": "range(0, 1000000000)"}) == "10"
+
+
+def test_errors_of_any_size_are_errors_of_the_user() -> None:
+    with pytest.raises(UsageError, match="raises ValueError"):
+        Expression("x + x").text({"x": "9" * 4300})
+    with pytest.raises(UsageError, match="cannot be evaluated here"):
+        Expression(f"(yield {'-' * 900}1)")
+
+
 def test_the_targets_of_a_comprehension_stay_within_it() -> None:
     assert Expression("[n for n in xs] + [n]").value(STATE) == [1, 2, 3, 2, 3]
 
@@ -245,6 +259,8 @@ def test_deep_and_wide_texts_are_read_in_no_time() -> None:
     assert show(read(deep)) == deep
     assert read("[" + "1, " * 9_999 + "1]") == [1] * 10_000
     assert isinstance(read("1" * 200_000), Thing)
+    for bomb in ("set(range(0, 10000000000))", "deque(range(0, 10000000000))", "bytearray(100000000000)"):
+        assert isinstance(read(bomb), Thing)
 
 
 @pytest.mark.parametrize(

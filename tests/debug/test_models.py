@@ -15,7 +15,7 @@ from foretrace.debug.skip import Target, skip_to, targets_of
 from foretrace.debug.structure import Structure
 from foretrace.debug.view import state
 from foretrace.engine import Finish, StopReason, TokenPredictor, build_prompt, load, load_predictor, predict
-from foretrace.errors import UsageError
+from foretrace.errors import EndpointError, UsageError
 from foretrace.trace import Event
 
 STEPS = """def f(n):
@@ -163,6 +163,26 @@ def test_a_skip_that_the_budget_forbids_changes_nothing(tiny: TokenPredictor) ->
     session.budget, known = session.spent + 3, len(session.branch.timeline)
     assert session.skip("call").reason is Reason.BUDGET
     assert (list(session.branch.skips), len(session.branch.timeline)) == ([7], known)
+
+
+def test_a_skip_that_ends_in_an_error_changes_nothing(tiny: TokenPredictor, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = at_real_step(tiny, 2)
+
+    def gone(*arguments: object, **options: object) -> None:
+        raise EndpointError("the server is gone")
+
+    def known() -> tuple[object, ...]:
+        branch = session.branch
+        return branch, len(session.branches), dict(branch.skips), len(branch.timeline), session.position
+
+    for _ in range(2):  # on a branch of its own, and at the end of one
+        before = known()
+        with monkeypatch.context() as patch:
+            patch.setattr("foretrace.debug.growth.skip_to", gone)
+            with pytest.raises(EndpointError):
+                session.skip("line")
+        assert known() == before
+        session.skip("line")
 
 
 def test_a_skip_for_which_the_context_has_no_room_says_so(tiny: TokenPredictor) -> None:

@@ -125,6 +125,7 @@ def test_damaged_lines_are_refused_by_their_number(line: int) -> None:
         (5, {"parent": 44}),
         (5, {"branch": {"kind": "nonsense"}}),
         (5, {"branch": {"kind": "edit", "texts": 3}}),
+        (5, {"branch": {"kind": "sample", "texts": {}, "seed": 1, "temperature": float("nan"), "skip": ""}}),
         (5, {"start": -2}),
     ],
 )

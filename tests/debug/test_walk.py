@@ -1,11 +1,15 @@
 """The moves: forwards, backwards, over, out, to a visit of a line, to a breakpoint; budgets and pauses."""
 
 import pytest
-from sessions import RAISING, RECURSIVE, session, slipping
+from sessions import RAISING, RECURSIVE, recorded, session, slipping
 
-from foretrace.debug import Breakpoint, DataBreakpoint, Filters, Reason
-from foretrace.errors import UsageError
-from foretrace.trace import Event
+from foretrace.api.prediction import Prediction
+from foretrace.cli.advice import how_to_go_on
+from foretrace.debug import Breakpoint, DataBreakpoint, Filters, Reason, open_session
+from foretrace.engine import ReplayPredictor
+from foretrace.errors import EndpointError, UsageError
+from foretrace.record.program import record_program
+from foretrace.trace import Event, Limits, Outcome
 
 
 def test_nothing_is_predicted_before_it_is_asked_for() -> None:
@@ -268,6 +272,40 @@ def whole():
     s = session()
     s.run()
     return s
+
+
+def test_a_recorded_trace_that_was_cut_is_no_budget_that_can_be_raised() -> None:
+    cut = record_program(RAISING, "f", "4", Limits(max_events=6))
+    replayed, anchored = open_session(ReplayPredictor(cut), RAISING, "f", "4"), session(RAISING, arguments="4")
+    anchored.attach(cut)
+    anchored.anchor()
+    for s in (replayed, anchored):
+        stop = s.run()
+        assert (stop.reason, stop.position) == (Reason.BUDGET, len(cut) - 1)
+        assert "recorded, and cut after 6 steps (events)" in stop.detail
+        assert s.spent < s.budget
+        assert Prediction.of(s).header.outcome is Outcome.TRUNCATED
+        assert "--budget" not in how_to_go_on(s)
+
+
+def test_after_an_error_a_prediction_goes_on_where_it_was() -> None:
+    class Failing(ReplayPredictor):
+        fails = True
+
+        def _run(self, start, budget):
+            steps = super()._run(start, budget)
+            yield next(steps)
+            if self.fails:
+                raise EndpointError("the server is gone")
+            return (yield from steps)
+
+    s = open_session(Failing(recorded(RAISING, "f", "4")), RAISING, "f", "4")
+    s.step()
+    with pytest.raises(EndpointError):
+        s.step()
+    Failing.fails = False
+    assert s.run().reason is Reason.END
+    assert [step.frame for step in s.branch.timeline] == list(recorded(RAISING, "f", "4").frames)
 
 
 def test_a_move_pauses_when_it_is_told_to() -> None:

@@ -215,6 +215,7 @@ def replaced(**fields: Any) -> Callable[[Body], Body]:
         (replaced(logprobs={"token_logprobs": [-1.0], "top_logprobs": [{"token_id:3": -1.0}]}), "in another form"),
         (replaced(token_ids=[10**6] * 5), "a token that its tokenizer lacks"),
         (replaced(finish_reason="abort"), "broke off after 5 tokens"),
+        (replaced(token_ids=[], stop_reason=None), "wrote no token"),
         (lambda answer: {"choices": []}, "answers, but no completion"),
         (lambda answer: ["?"], "answers, but no completion"),
     ],

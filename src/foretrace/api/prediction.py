@@ -108,7 +108,7 @@ class Prediction(Trace):
     """A predicted trace."""
 
     session: Session = field(repr=False)
-    """By which it was told, and which stays where it is; to walk, take one of `Model.debug`."""
+    """By which it was told, and which answers what is asked of it; to walk, take one of `Model.debug`."""
 
     @classmethod
     def of(cls, session: Session) -> Self:

@@ -34,14 +34,16 @@ def how_to_go_on(session: Session) -> str:
     at = session.at(len(session.branch.timeline) - 1)
     loops = session.tree.passes(session.branch).around(at.position)
     place = f"line {at.frame.line}" + (f", pass {loops[0].number_at(at.position)} of its loop" if loops else "")
+    is_cut = stop.reason is Reason.BUDGET and session.branch.finish is not None  # a recorded trace was
     what = {
-        Reason.BUDGET: f"budget of {session.budget:,} tokens used",
+        Reason.BUDGET: stop.detail if is_cut else f"budget of {session.budget:,} tokens used",
         Reason.CONTEXT: "the model's context is full",
         Reason.FORMAT: f"what came next was no frame ({stop.detail})",
     }[stop.reason]
-    advice = [f"Go on: --budget {-(-4 * session.budget // 1024)}k"] if stop.reason is Reason.BUDGET else []
+    more = stop.reason is Reason.BUDGET and not is_cut
+    advice = [f"Go on: --budget {-(-4 * session.budget // 1024)}k"] if more else []
     advice += ["Only lines that exist: --grammar"] if stop.reason is Reason.FORMAT else []
-    advice += [f"Skip the loop: --over {loops[-1].loop.head.start}"] if loops else []
+    advice += [f"Skip the loop: --over {loops[-1].loop.head.start}"] if loops and not is_cut else []
     advice += ["Only check a real run: foretrace score"]
     steps = f"{at.position + 1} steps are kept. "
     return f"stopped: {what} at step {at.position} of an unfinished run ({place})\n  {steps}{'   '.join(advice)}"

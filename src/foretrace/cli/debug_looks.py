@@ -1,6 +1,7 @@
 """The verbs of the terminal debugger that only look. Those that ask the model say so in their help."""
 
 import ast
+from dataclasses import replace
 
 from rich.text import Text
 
@@ -12,7 +13,7 @@ from foretrace.debug import Breakpoint, Moment
 from foretrace.debug.doubts import may_raise, other_values
 from foretrace.debug.view import effect, values
 from foretrace.errors import UsageError
-from foretrace.trace.syntax import parse
+from foretrace.trace.syntax import UNREADABLE, parse
 
 _AROUND = 5
 _MOST_OTHERS = 5
@@ -46,10 +47,9 @@ def _effects_so_far(moment: Moment) -> dict[int, str]:
     timeline, done = moment.timeline, dict[int, str]()
     at: int | None = moment.position
     while at is not None and len(done) < 4 * _AROUND:
-        earlier = Moment(moment.branch, at, moment.predictor, moment.comparison, moment.judge)
         line = timeline.frames[at].line
         if at != moment.position and line not in done:
-            done[line] = effect_of(effect(earlier))
+            done[line] = effect_of(effect(replace(moment, position=at)))
         at = timeline.before(at)
     return done
 
@@ -79,8 +79,11 @@ def _print(desk: Desk, text: str) -> None:
     moment = desk.session.here
     line = Text(f"⇢ {moment.evaluate(text)}")
     if moment.real is not None:
-        really = moment.evaluate(text, real=True)
-        line.append(f"   {'=' if really == moment.evaluate(text) else '≠'} really {really}")
+        try:
+            really = moment.evaluate(text, real=True)
+            line.append(f"   {'=' if really == moment.evaluate(text) else '≠'} really {really}")
+        except UsageError as error:  # reality is elsewhere, and has no such local
+            line.append(f"   ≠ really: {error}")
     desk.say(line)
 
 
@@ -128,7 +131,7 @@ def _names(line: str) -> list[str]:
     for attempt in (text, f"{text} pass", f"if x: pass\n{text} pass"):
         try:
             tree = parse(attempt)
-        except SyntaxError:
+        except UNREADABLE:
             continue
         read = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
         return list(dict.fromkeys(read))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from foretrace.cli.debug_desk import Desk, Verb, locals_of
 from foretrace.cli.debug_show import effect_of, show_stop
+from foretrace.cli.sureness import short
 from foretrace.debug import Breakpoint, DataBreakpoint, Expression, Filters, Stop
 from foretrace.debug.view import search, visits
 from foretrace.errors import UsageError
@@ -16,6 +17,7 @@ _CONDITION = re.compile(
     r"(?P<place>.*?)(?:\s*\bhits\s+(?P<hits>[=<>%\s\d]+?))?(?:(?:^|\s+)if\s+(?P<condition>.+))?$", re.DOTALL
 )
 _MOST_HITS = 10
+_MOST_DIGITS = 9
 
 
 def whole(text: str, what: str, least: int = 0) -> int:
@@ -25,8 +27,8 @@ def whole(text: str, what: str, least: int = 0) -> int:
         UsageError: it is none, or too small.
 
     """
-    if not text.isdecimal() or int(text) < least:
-        raise UsageError(f"{text!r} is no {what}; write a number from {least} on")
+    if not text.isdecimal() or len(text) > _MOST_DIGITS or int(text) < least:
+        raise UsageError(f"{short(text)!r} is no {what}; write a number from {least} on")
     return int(text)
 
 

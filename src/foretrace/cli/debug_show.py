@@ -33,7 +33,7 @@ def reason(session: Session, stop: Stop) -> str:
         return f"({stop.detail})" if stop.detail else ""
     numbers = " ".join(map(str, stop.breakpoints))
     text = f"{stop.reason} {numbers}".strip() + (f": {stop.detail}" if stop.detail else "")
-    if stop.reason is Reason.BUDGET:
+    if stop.reason is Reason.BUDGET and session.branch.finish is None:
         text += f" (budget {4 * max(session.budget, 1024):,})"
     if stop.reason is Reason.FORMAT:
         text += " (foretrace debug --grammar predicts only lines that exist)"

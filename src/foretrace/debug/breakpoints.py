@@ -22,7 +22,7 @@ from foretrace.debug.types import Reason, Stop
 from foretrace.errors import UsageError
 from foretrace.trace import Event, Frame
 
-_HITS = re.compile(r"\s*(==|>=|>|%|)\s*(\d+)\s*")
+_HITS = re.compile(r"\s*(==|>=|>|%|)\s*(\d{1,9})\s*")
 _COUNTS: dict[str, Callable[[int, int], bool]] = {
     "": lambda hit, number: hit == number,
     "==": lambda hit, number: hit == number,

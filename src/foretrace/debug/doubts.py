@@ -1,4 +1,4 @@
-"""What else a model held possible: other values, and exceptions, with probabilities that its calibration vouches for.
+"""What else a model held possible: other values, and exceptions, with probabilities as far as its calibration trusts it.
 
     other_values(moment, "n")           # [Alternative(text='3', probability=0.31), …]
     may_raise(session)                  # [Doubt(position=12, line=14, text="KeyError('currency')", probability=0.22), …]
@@ -25,7 +25,8 @@ WORTH_TELLING = 0.05
 def other_values(moment: Moment, name: str, count: int = 3) -> list[Alternative]:
     """Other values that a local could have or, by the empty name, what is returned or raised; likeliest first.
 
-    Where `moment.confidences` has the value, the probabilities are calibrated; else they are the model's own, and only rank.
+    Where `moment.confidences` has the value, the probabilities are scaled as it trusts it; else they are the model's
+    own, and only rank.
 
     Raises:
         UsageError: there is no such value here.

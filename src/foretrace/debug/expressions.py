@@ -13,9 +13,10 @@ that their text shows, `type(x).__name__` and `isinstance(x, int)`.
 import ast
 import operator
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-from foretrace.debug.pure import FUNCTIONS, KEYWORDS, TYPES, call_method, check_growth, ordered, type_name, weigh
+from foretrace.debug.pure import FUNCTIONS, KEYWORDS, TYPES, call_method, check_growth, ordered, type_name, weigh, weigh_all
 from foretrace.debug.reading import Thing, read, show
 from foretrace.errors import ForetraceError, UsageError
 from foretrace.trace.syntax import parse
@@ -79,7 +80,8 @@ class Expression:
             raise UsageError(f"{self.source!r} is no expression: {what}") from error
         for node in ast.walk(self._tree):
             if isinstance(node, ast.expr) and not hasattr(_Evaluation, _method(node)):
-                raise UsageError(f"{ast.unparse(node)!r} ({type(node).__name__}) cannot be evaluated here; {_WHAT_CAN}")
+                written = ast.get_source_segment(self.source, node)
+                raise UsageError(f"{written!r} ({type(node).__name__}) cannot be evaluated here; {_WHAT_CAN}")
 
     def value(self, state: Mapping[str, str]) -> Any:
         """Its value, the names having the values that their texts show.
@@ -89,18 +91,15 @@ class Expression:
             work.
 
         """
-        try:
+        with self._told():
             return _Evaluation(state).value(self._tree)
-        except ForetraceError:
-            raise
-        except _RAISED as error:
-            raise UsageError(f"{self.source!r} raises {type(error).__name__}: {error}") from error
 
     def text(self, state: Mapping[str, str]) -> str:
         """The text of its value; of a name, its own. Raises as `value` does."""
         if isinstance(self._tree, ast.Name) and self._tree.id in state:
             return state[self._tree.id]
-        return show(self.value(state))
+        with self._told():
+            return show(self.value(state))
 
     def holds(self, state: Mapping[str, str]) -> bool:
         """Whether it is true; one that has no value there is not."""
@@ -108,6 +107,16 @@ class Expression:
             return bool(self.value(state))
         except UsageError:
             return False
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What Python raises within is told to the user."""
+        try:
+            yield
+        except ForetraceError:
+            raise
+        except _RAISED as error:
+            raise UsageError(f"{self.source!r} raises {type(error).__name__}: {error}") from error
 
 
 _WHAT_CAN = "what can be: literals, names, operators, subscripts, comprehensions, and calls such as len(x)"
@@ -179,7 +188,7 @@ class _Evaluation:
         left = self.value(node.left)
         for comparison, part in zip(node.ops, node.comparators, strict=True):
             right, name = self.value(part), type(comparison).__name__
-            self._spend(weigh(right))
+            self._spend(weigh_all(right) if name.endswith("In") else weigh(right))
             if name.startswith("Is") and not any(value is None or isinstance(value, bool) for value in (left, right)):
                 raise UsageError("`is` can only be told of None, True and False; use ==")
             if not _COMPARISONS[name](left, right):
@@ -227,9 +236,11 @@ class _Evaluation:
             raise UsageError(f"the argument {strange[0]}= cannot be given here")
         keywords = {str(keyword.arg): self.value(keyword.value) for keyword in node.keywords}
         arguments = [self._operand(argument) for argument in node.args]
-        self._spend(sum(map(weigh, arguments)))
+        self._spend(sum(map(weigh_all, arguments)))
         if isinstance(node.func, ast.Attribute):
-            return call_method(self._operand(node.func.value), node.func.attr, arguments, keywords)
+            owner = self._operand(node.func.value)
+            self._spend(weigh_all(owner))
+            return call_method(owner, node.func.attr, arguments, keywords)
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in FUNCTIONS:
             raise UsageError(f"{ast.unparse(node.func)} cannot be called here; what can: {', '.join(FUNCTIONS)}")

@@ -12,7 +12,7 @@ from foretrace.debug.skip import skip_to, targets_of
 from foretrace.debug.structure import Structure
 from foretrace.debug.timeline import given
 from foretrace.debug.types import Settings
-from foretrace.engine import Engine, Finish, Predictor, Step, Steps, StopReason, TokenPredictor
+from foretrace.engine import Engine, Finish, Predictor, Step, Steps, StopReason, TokenPredictor, finish_of
 from foretrace.errors import UsageError
 
 _END = Finish(StopReason.END)
@@ -47,31 +47,29 @@ class Growth:
             self.spent += found.tokens
             branch.timeline.append(found, real=real)
             return None
-        self._open = None
         if real is not None and found.reason is StopReason.FORMAT:  # reality goes on all the same
             branch.gaps[at] = found
             branch.timeline.append(given(real), known=True)
             return None
-        if found.reason is StopReason.BUDGET:
-            self.spent = max(self.spent, self.budget)
-        else:
+        if found.is_final:
             branch.finish = found
+        else:
+            self.spent = max(self.spent, self.budget)
         return found
 
     def _next(self, branch: Branch) -> Step | Finish:
         left, at = self.budget - self.spent, len(branch.timeline)
         if branch.real is not None and at == len(branch.real):
-            return _END
+            return finish_of(branch.real)
         if left <= 0:
             return Finish(StopReason.BUDGET)
         if at in branch.skips:
             return self._skip(branch, branch.skips[at], left)
-        if self._open is None or self._open[0] is not branch:
-            self._open = (branch, self._steps(branch, left))
-        steps = self._open[1]
-        if branch.real is not None:  # what follows reality is asked for anew each time
-            self._open = None
+        opened, self._open = self._open, None  # one that ends, or breaks off with an error, does not go on
+        steps = opened[1] if opened is not None and opened[0] is branch else self._steps(branch, left)
         step = next(steps, None)
+        if step is not None and branch.real is None:  # what follows reality is asked for anew each time
+            self._open = (branch, steps)
         return step or steps.finish or _END
 
     def _steps(self, branch: Branch, budget: int) -> Steps:

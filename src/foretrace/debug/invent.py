@@ -9,7 +9,6 @@ the model like the others, and those after it go with it.
 
 import ast
 import json
-import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
@@ -17,11 +16,10 @@ from types import MappingProxyType
 from foretrace.debug.reading import is_value, read
 from foretrace.engine import Engine, Prompt
 from foretrace.engine.binding import BoundCall, Function, find_function, parse_source
-from foretrace.engine.steps import FrameReader, extended
+from foretrace.engine.steps import REST_OF_STRING, FrameReader, extended
 from foretrace.errors import UsageError
 from foretrace.trace import Event, Frame, frame_segments, prompt_segments
 
-_REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*"', re.DOTALL)
 _MOST_TOKENS = 100
 """Of one value."""
 _DRAWS = 6
@@ -165,7 +163,7 @@ def _values(engine: Engine, source: str, function: Function, texts: Mapping[str,
 
 def _first_string(written: bytes, lead: bytes) -> str:
     """The JSON string that begins within `lead`, which is written first; empty if there is none."""
-    match = _REST_OF_STRING.match(written, len(lead)) if written.startswith(lead) else None
+    match = REST_OF_STRING.match(written, len(lead)) if written.startswith(lead) else None
     try:
         return str(json.loads(b'"' + match[0])) if match else ""
     except ValueError:

@@ -153,6 +153,11 @@ def weigh(value: Any) -> int:
     return weight
 
 
+def weigh_all(value: Any) -> int:
+    """What it costs to go through a value: its weight, and of a range each of its numbers."""
+    return weigh(value) + (len(value) if isinstance(value, range) else 0)
+
+
 def type_name(value: Any) -> str:
     """The name of a value's type, of an object's too."""
     return (value.name or "unknown") if isinstance(value, Thing) else type(value).__name__

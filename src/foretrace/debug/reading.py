@@ -195,7 +195,10 @@ class _Parser:
             raise ValueError(f"{name[0]} is no value")
         items = self._items("(", ")")
         if name[0] in _COPIES:
-            return _COPIES[name[0]](*(item for _, item in items))
+            given = [item for _, item in items]
+            if name[0] != "range" and any(isinstance(item, int | range) for item in given):
+                raise ValueError(f"{name[0]} shows what it holds")  # a few characters could make it as large as memory
+            return _COPIES[name[0]](*given)
         return Thing(name[0], _by_name(items), self.text[start : self.at])
 
     def _is(self, text: str) -> bool:

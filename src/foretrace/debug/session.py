@@ -21,7 +21,7 @@ from foretrace.debug.invent import function_of, invent, parameters, prompt_with
 from foretrace.debug.reading import is_value, show
 from foretrace.debug.reality import texts_of
 from foretrace.debug.tree import Meeting, Tree
-from foretrace.debug.types import MAX_TEMPERATURE, Judge, Reason, Settings, Stop
+from foretrace.debug.types import Judge, Reason, Settings, Stop
 from foretrace.debug.walk import Walk
 from foretrace.engine import Finish, Predictor, Prompt, Step, build_prompt
 from foretrace.engine.oracle import Real
@@ -139,10 +139,6 @@ class Session(Walk):
 
         """
         warmth = self.branch.temperature if temperature is None else temperature
-        if not 0 < warmth <= MAX_TEMPERATURE:
-            raise UsageError(
-                f"a future is drawn at a temperature above 0, such as 0.8, not at {warmth}: at 0 it is always the same"
-            )
         return self._fork(Change(Kind.SAMPLE, seed=seed, temperature=warmth))
 
     def reroll(self, seed: int, keep: Collection[str] = ()) -> Branch:
@@ -258,8 +254,7 @@ def open_session(
 
     Raises:
         UsageError: the source or the arguments do not parse, there is no such function, the arguments do not bind, or
-        they
-            cannot be invented.
+            they cannot be invented.
 
     """
     settings, invented = settings or Settings(), arguments is None

@@ -16,13 +16,13 @@ from math import inf
 
 from foretrace.debug.structure import Structure
 from foretrace.engine import Engine, Finish, Prompt, Step, StopReason
+from foretrace.engine.predictor import MOST_NEXT
 from foretrace.engine.steps import FrameReader, extended
 from foretrace.errors import FormatError, UsageError
 from foretrace.trace import EVENT_TOKENS, Event, Frame, FrameParser, Token, frame_segments
 
 WHAT = ("line", "loop", "call")
 """What can be skipped: what the line at the position calls; the rest of its loop; the rest of its function."""
-_MOST_NEXT = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ class _Writer:
     def choose_event(self, events: Iterable[Event]) -> Event:
         """The likeliest of some; of those that are all very unlikely, the first."""
         tokens = {event: self.engine.tokenizer.id_of(EVENT_TOKENS[event]) for event in events}
-        logprobs = dict(self.engine.top_next(self._start, _MOST_NEXT)) if len(tokens) > 1 else {}
+        logprobs = dict(self.engine.top_next(self._start, MOST_NEXT)) if len(tokens) > 1 else {}
         return max(tokens, key=lambda event: logprobs.get(tokens[event], -inf))
 
     def write(self, event: Event, lines: Sequence[int]) -> Step | Finish:

@@ -18,7 +18,7 @@ from foretrace.debug.reality import Comparison, Reality, common_end, first_diffe
 from foretrace.debug.skip import targets_of
 from foretrace.debug.structure import Structure
 from foretrace.debug.timeline import Timeline, given
-from foretrace.debug.types import Settings
+from foretrace.debug.types import MAX_TEMPERATURE, Settings
 from foretrace.engine import Finish, Predictor, Prompt, Step, StopReason
 from foretrace.errors import UsageError
 from foretrace.trace import Trace
@@ -95,15 +95,15 @@ class Tree:
         goes_on = position + 1 == len(branch.timeline) and branch.finish is None and branch.real is None
         longer = branch if goes_on else self.fork(branch, position, Change(Kind.SKIP, skip=what))
         longer.skips[position + 1] = what
-        finish = self.reach(longer, position + 1)
-        if finish is None:
-            return longer
-        if goes_on:
-            del branch.skips[position + 1]
-            branch.finish = None
-        else:
-            self.branches.pop()
-        return finish
+        try:
+            return self.reach(longer, position + 1) or longer
+        finally:
+            if len(longer.timeline) == position + 1:  # nothing was written, perhaps because of an error
+                if goes_on:
+                    del branch.skips[position + 1]
+                    branch.finish = None
+                else:
+                    self.branches.pop()
 
     def attach(self, branch: Branch, real: Trace) -> None:
         """Makes known what really happens when the function is called as in `branch`.
@@ -154,6 +154,11 @@ class Tree:
         return branch
 
     def _other_future(self, parent: Branch, position: int, change: Change) -> Branch:
+        if change.kind is Kind.SAMPLE and not 0 < change.temperature <= MAX_TEMPERATURE:
+            raise UsageError(
+                "a future is drawn at a temperature above 0, such as 0.8, "
+                f"not at {change.temperature}: at 0 it is always the same"
+            )
         branch = self._child(parent, position + 1, change, parent.timeline.fork(position + 1))
         if change.kind is Kind.SKIP:
             branch.skips[position + 1] = change.skip

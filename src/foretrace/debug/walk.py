@@ -161,6 +161,8 @@ class Walk:
         match finish.reason:
             case StopReason.END:
                 detail = f"{'raises' if frame.event is Event.EXCEPTION else 'returns'} {frame.value}"
+            case StopReason.BUDGET if finish.is_final:
+                detail = f"what is told here was recorded, and cut after {last + 1} steps ({detail}): record more of it"
             case StopReason.BUDGET:
                 budget = self.tree.growth.budget
                 detail = f"the {budget} tokens of the budget are used up; {last + 1} steps are kept: raise it to go on"

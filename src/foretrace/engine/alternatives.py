@@ -8,13 +8,12 @@ values have ended. The probability of a text only falls as it grows, so what end
 
 import heapq
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count as counter
 from math import exp
 
-from foretrace.engine.steps import FrameReader, extended, previous_state
+from foretrace.engine.steps import REST_OF_STRING, FrameReader, extended, previous_state
 from foretrace.engine.types import Engine, Prompt
 from foretrace.errors import UsageError
 from foretrace.trace import Event, Frame, frame_segments
@@ -22,8 +21,6 @@ from foretrace.trace.wire import UNCHANGED, _undotted
 
 MOST_QUESTIONS = 256
 """Next tokens that one search asks for at most."""
-_REST = re.compile(rb'(?:[^"\\]|\\.)*"', re.DOTALL)
-"""The text of a JSON string after its opening quote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ def other_values(
             text = before if text == UNCHANGED and before is not None else _undotted(text)
         if text != own:
             found[text] = found.get(text, 0.0) + probability  # one text can be written in several ways
-        if len(found) == count:
+        if len(found) >= count:
             break
     return [Alternative(text, share) for text, share in sorted(found.items(), key=lambda item: -item[1])]
 
@@ -79,7 +76,7 @@ def _whole_texts(engine: Engine, start: list[int], lead: bytes, width: int) -> I
     waiting: list[tuple[float, int, list[int], bytes]] = [(0.0, next(order), [], b"")]
     while waiting:
         cost, _, tokens, written = heapq.heappop(waiting)
-        if whole := _REST.match(written, len(lead)) if len(written) > len(lead) else None:
+        if whole := REST_OF_STRING.match(written, len(lead)) if len(written) > len(lead) else None:
             try:
                 yield json.loads(b'"' + whole[0]), exp(-cost)
             except ValueError:

@@ -9,20 +9,10 @@ from dataclasses import replace
 from foretrace.engine.binding import bind_call
 from foretrace.engine.drafts import TraceDrafter
 from foretrace.engine.grammar import FrameGrammar
+from foretrace.engine.steps import Finish, StopReason, finish_at_end, trace_of
 from foretrace.engine.types import Engine, Generation, Prompt
 from foretrace.errors import FormatError
-from foretrace.trace import (
-    Event,
-    Frame,
-    FrameParser,
-    Header,
-    Outcome,
-    Segment,
-    Token,
-    Trace,
-    frame_segments,
-    prompt_segments,
-)
+from foretrace.trace import Event, Frame, FrameParser, Segment, Token, Trace, frame_segments, prompt_segments
 
 Call = tuple[str, str, str]
 """Source, entry function, text of the argument list."""
@@ -102,37 +92,17 @@ def _trace(engine: Engine, prompt: Prompt, generation: Generation) -> Trace:
     parser = FrameParser(prompt.call.source, prompt.call.line)
     for frame in frame_segments(prompt.frames):
         parser.feed(frame)
-    detail = {"length": "tokens", "context": "context"}.get(generation.finish, "")
-    ended = False
+    finish = Finish(StopReason.CONTEXT if generation.finish == "context" else StopReason.BUDGET)
     pending: list[Segment] = []
     try:
         for segment in engine.tokenizer.decode(generation.tokens):
             if segment is Token.END_OF_TEXT:
-                ended = not pending
+                finish = finish_at_end(parser, is_within=bool(pending))
                 break
             pending.append(segment)
             if segment is Token.FRAME_SEP:
                 parser.feed(pending)
                 pending = []
     except FormatError as error:
-        ended, detail = False, f"format: {error}"
-    if not ended and not detail:
-        detail = "format: the text ends within a frame"
-    frames = parser.finish(ended)
-    outcome = Outcome.TRUNCATED
-    if ended and parser.depth == 0:
-        outcome = Outcome.RETURNED
-    elif ended and parser.depth == 1 and frames[-1].event is Event.EXCEPTION:
-        outcome = Outcome.RAISED
-    elif ended:
-        detail = "format: the text ends before the entry function is left"
-    header = Header(
-        source=prompt.call.source,
-        entry=prompt.call.entry,
-        arguments=prompt.call.locals,
-        kind="predicted",
-        model=engine.name,
-        outcome=outcome,
-        detail=detail,
-    )
-    return Trace(header, frames)
+        finish = Finish(StopReason.FORMAT, str(error))
+    return trace_of(prompt, parser.finish(finish.reason is StopReason.END), finish, engine.name)

@@ -25,13 +25,13 @@ from foretrace.engine.grammar import FrameGrammar
 from foretrace.engine.load import find_folder, load, parse_options, unknown_model
 from foretrace.engine.oracle import KINDS, OraclePredictor, Real
 from foretrace.engine.replay import ReplayPredictor
-from foretrace.engine.steps import Finish, FrameReader, Step, Steps, StopReason, extended
+from foretrace.engine.steps import Finish, FrameReader, Step, Steps, StopReason, extended, finish_at_end
 from foretrace.engine.types import Engine, Generation, Prompt
 from foretrace.errors import FormatError, RefusedError, UsageError
 from foretrace.trace import EVENT_TOKENS, Event, Frame, FrameParser, Token, frame_segments, prompt_segments
 from foretrace.trace.wire import FrameSegmenter
 
-_MOST_NEXT = 20
+MOST_NEXT = 20
 """Next tokens among which the events are looked for: as many as vLLM gives unless it is told otherwise."""
 
 
@@ -150,7 +150,7 @@ class TokenPredictor:
     def events(self, prompt: Prompt, known: Sequence[Frame]) -> dict[Event | None, float]:
         """See `Predictor.events`; one beyond the twenty likeliest tokens counts as impossible."""
         tokenizer = self.engine.tokenizer
-        next_tokens = dict(self.engine.top_next(tokenizer.encode(extended(prompt, known).segments), _MOST_NEXT))
+        next_tokens = dict(self.engine.top_next(tokenizer.encode(extended(prompt, known).segments), MOST_NEXT))
         tokens: list[tuple[Event | None, Token]] = [*EVENT_TOKENS.items(), (None, Token.END_OF_TEXT)]
         return {event: exp(next_tokens.get(tokenizer.id_of(token), -inf)) for event, token in tokens}
 
@@ -225,11 +225,8 @@ class _Writer:
         tokens, finish = generation.tokens, generation.finish
         if finish != "stop":
             return Finish(StopReason.CONTEXT if finish == "context" else StopReason.BUDGET)
-        if tokens == [self._end] and self.parser.may_end:
-            return Finish(StopReason.END)
         if tokens[-1] == self._end:
-            what = "before the entry function is left" if len(tokens) == 1 else "within a frame"
-            return Finish(StopReason.FORMAT, f"the text ends {what}")
+            return finish_at_end(self.parser, is_within=len(tokens) > 1)
         try:
             self.parser.feed(self.engine.tokenizer.decode(tokens))
         except FormatError as error:

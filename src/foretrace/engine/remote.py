@@ -152,15 +152,18 @@ class RemoteEngine:
         body = {"model": self._endpoint.model, "prompt": list(map(int, prompt)), **TOKEN_FIELDS, **settings}
         answer = self._endpoint.post("/completions", body)
         try:
-            return read_tokens(answer)
+            completion = read_tokens(answer)
         except EndpointError as error:
             raise EndpointError(f"{self.name} {error}") from error
+        if not completion.tokens:
+            raise EndpointError(f"{self.name} wrote no token and gives as its reason {completion.finish_reason!r}")
+        return completion
 
     def _generation(self, completion: TokenCompletion, room: int) -> Generation:
         tokens, finish = completion.tokens, completion.finish_reason
         if finish == "length" and len(tokens) >= room:
             finish = "context"
-        if not tokens or finish not in ("stop", "length", "context"):
+        if finish not in ("stop", "length", "context"):
             raise EndpointError(f"{self.name} broke off after {len(tokens)} tokens and gives as its reason {finish!r}")
         if not all(0 <= token < self._tokenizer.vocab_size for token in tokens):
             raise EndpointError(f"{self.name} wrote a token that its tokenizer lacks; is tokenizer= another model's?")

@@ -20,11 +20,13 @@ from math import fsum, log
 
 from foretrace.data.tokenizer import Tokenizer
 from foretrace.engine.types import Prompt
-from foretrace.trace import Event, Frame, Header, Outcome, Trace, frame_segments, prompt_segments
+from foretrace.trace import Event, Frame, FrameParser, Header, Outcome, Trace, frame_segments, prompt_segments
 
 _UNCHANGED = b".."
 _PAIR = re.compile(rb'"((?:[^"\\]|\\.)*)"\s*:\s*"((?:[^"\\]|\\.)*)"', re.DOTALL)
 """A name and its value in a JSON object of strings."""
+REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*"', re.DOTALL)
+"""What follows the opening quote of a JSON string."""
 _CHARACTERS_A_TOKEN = 4
 
 
@@ -91,6 +93,11 @@ class Finish:
     detail: str = ""
     """Of `FORMAT`: what is wrong. Of a recorded trace: the limit that cut it."""
 
+    @property
+    def is_final(self) -> bool:
+        """Whether a larger budget changes nothing: also where it is a recorded trace that was cut."""
+        return self.reason is not StopReason.BUDGET or bool(self.detail)
+
 
 class Steps(Iterator[Step]):
     """Steps one by one, each made when it is asked for; `finish` is there once they are over."""
@@ -138,6 +145,14 @@ def finish_of(trace: Trace) -> Finish:
     if detail.startswith("format: "):
         return Finish(StopReason.FORMAT, detail.removeprefix("format: "))
     return Finish(StopReason.CONTEXT if detail == _DETAILS[StopReason.CONTEXT] else StopReason.BUDGET, detail)
+
+
+def finish_at_end(parser: FrameParser, *, is_within: bool) -> Finish:
+    """How a prediction ended whose model says that it is over, within a frame or after those that the parser has."""
+    if parser.may_end and not is_within:
+        return Finish(StopReason.END)
+    what = "within a frame" if is_within else "before the entry function is left"
+    return Finish(StopReason.FORMAT, f"the text ends {what}")
 
 
 def extended(prompt: Prompt, known: Sequence[Frame]) -> Prompt:

@@ -136,9 +136,12 @@ class TorchEngine:
             self._decode([s for s in sequences if not s.finish], needs_logits=not sampler.is_greedy or grammars is not None)
         return [sequence.generation() for sequence in sequences]
 
-    @torch.no_grad()
     def predict_next(self, ids: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The likeliest next token (T,) and the log probability (T - 1,) of each actual one."""
+        with self._lock, torch.no_grad():
+            return self._predict_next(ids)
+
+    def _predict_next(self, ids: Sequence[int]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         cache = Cache(self.model.config, CHUNK)
         best, logprobs = [], []
         for start in range(0, len(ids), CHUNK):
