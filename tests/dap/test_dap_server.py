@@ -132,7 +132,7 @@ def test_only_this_machine_can_connect() -> None:
 
 def test_a_token_must_be_known(client, programs) -> None:
     client.request("initialize")
-    for token in ("", "wrong", "Secret", TOKEN + "x", "ü"):
+    for token in ("", "wrong", "Secret", TOKEN + "x", "ü", "\ud800"):
         with pytest.raises(Refused, match="started with a token"):
             client.request("launch", program=str(programs["letters"]), function="f", token=token)
     with pytest.raises(Refused, match="nothing is debugged yet"):
@@ -324,6 +324,12 @@ def test_without_a_token_the_command_says_none_and_lets_nobody_run(programs) -> 
         with pytest.raises(Refused, match="allowRun is refused"):
             client.start(programs["letters"], token="")
         client.close()
+
+
+def test_a_token_and_none_contradict_each_other() -> None:
+    done = subprocess.run([*FORETRACE, "--port", "0", "--token", TOKEN, "--no-token"], capture_output=True, timeout=WAIT)
+    assert done.returncode == 2
+    assert b"contradict each other" in done.stderr
 
 
 def test_a_port_that_is_taken_is_said(port) -> None:

@@ -300,6 +300,7 @@ def test_moves_that_an_editor_has_no_button_for(client, programs) -> None:
     for text, message in [
         ("back up", "back, back over, or back out"),
         ("goto x", "'x' is no number"),
+        ("budget " + "9" * 5000, "is no number"),  # more digits than Python reads
         ("branch 9", "there is no branch 9"),
         ("skip line", "is no model, and cannot skip ahead"),
         ("alts nope", "there is no 'nope'"),

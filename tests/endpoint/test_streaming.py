@@ -86,12 +86,19 @@ def test_another_answer_beside_the_first_is_left_out() -> None:
         (b'data: {"error": {"message": "out of memory"}}\n\n', "out of memory"),
         (b"data: [1]\n\n", "an error"),
         (b'data: {"choices": [7]}\n\n', "another form"),
+        (b'data: {"choices": 7}\n\n', "another form"),
+        (lines_of([event({"content": {"a": 1}})]), "not a text"),
         (b"", "broke off"),
     ],
 )
 def test_half_an_answer_is_none(data: bytes, message: str) -> None:
     with pytest.raises(EndpointError, match=message):
         together([data])
+
+
+def test_a_piece_may_be_a_list_of_parts() -> None:
+    pieces = [event({"content": [{"type": "text", "text": "a"}]}), event({"content": "b"})]
+    assert read_reply(together([lines_of(pieces)])).text == "ab"
 
 
 @pytest.mark.parametrize(
@@ -134,6 +141,7 @@ class Lines:
         self.script: list[Callable[[Write], None]] = []
         self.requests: list[dict[str, Any]] = []
         self.kind = "text/event-stream"
+        self.encoding = ""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -141,6 +149,8 @@ class Lines:
                 outer.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
                 self.send_response(200)
                 self.send_header("Content-Type", outer.kind)
+                if outer.encoding:
+                    self.send_header("Content-Encoding", outer.encoding)
                 self.end_headers()
                 try:
                     outer.script.pop(0)(self.write)
@@ -236,3 +246,14 @@ def test_one_that_does_not_stream_is_understood(lines: Lines) -> None:
     lines.script = [lambda write: write(json.dumps(body).encode())] * 2
     assert lines.endpoint.converse(MESSAGES, stream=True).text == "hi"
     assert lines.endpoint.converse(MESSAGES).text == "hi"
+
+
+@pytest.mark.parametrize(
+    ("data", "encoding", "complaint"),
+    [(b"[" * 100_000, "", "not JSON"), (b"\x1f\x8b no gzip at all", "gzip", "cannot reach")],
+)
+def test_what_cannot_be_read_is_an_error_as_any_other(lines: Lines, data: bytes, encoding: str, complaint: str) -> None:
+    lines.kind, lines.encoding = "application/json", encoding
+    lines.script = [lambda write: write(data)] * 3
+    with pytest.raises(EndpointError, match=complaint):
+        lines.endpoint.converse(MESSAGES)

@@ -1,6 +1,7 @@
 """Jobs in the running batches: each is what it is alone; who is not wanted leaves; who finds no room is told."""
 
 import threading
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,6 +13,7 @@ from foretrace.engine import TokenPredictor, build_prompt, load
 from foretrace.engine.batch import Batch
 from foretrace.engine.decoding import Decoding
 from foretrace.engine.embedded import EmbeddedEngine
+from foretrace.engine.recent import RecentCaches
 from foretrace.engine.sampling import Sampler
 from foretrace.serve.batched_engine import BatchedEngine
 from foretrace.serve.batching import Batcher, Cancelled, Job
@@ -136,8 +138,11 @@ def test_threads_share_the_work(engine: EmbeddedEngine) -> None:
     batcher = Batcher(engine.new_batch, places=8, queue=100, threads=2, watch=Watching())
     jobs = [Job(endless(engine)) for _ in range(6)]
     batcher.submit(jobs)
-    while len(sizes) < 40:
-        pass
+    while batcher.waiting:
+        time.sleep(0.001)
+    so_far = len(sizes)
+    while len(sizes) < so_far + 40:
+        time.sleep(0.001)
     batcher.cancel(jobs)
     batcher.close()
     assert max(sizes) == 3
@@ -162,6 +167,21 @@ def test_a_batch_that_fails_ends_its_jobs_only(engine: EmbeddedEngine, caplog: p
     batcher.close()
     assert len(batches) == 2
     assert "failed" in caplog.text
+
+
+def test_all_jobs_are_told_when_one_cannot_join(engine: EmbeddedEngine) -> None:
+    class Full(Batch):
+        def join(self, sequence: Decoding) -> None:
+            raise MemoryError
+
+    forward = engine.forward
+    batcher = Batcher(lambda: Full(forward, RecentCaches(forward.new_cache)), places=2, queue=10, threads=1)
+    jobs = [Job(decoding(engine, number)) for number in range(2)]
+    batcher.submit(jobs)
+    for job in jobs:
+        with pytest.raises(MemoryError):
+            job.done.result(20)
+    batcher.close()
 
 
 def test_closing_cancels_what_runs_and_what_waits(engine: EmbeddedEngine) -> None:

@@ -165,6 +165,13 @@ def test_a_page_keeps_the_token_in_a_cookie() -> None:
     assert ask(RULES, host, query="token=secret").status == 401  # no page, no cookie
 
 
+@pytest.mark.parametrize("other", ['a={"x": 1}', "a=b c", "x[1]=2", 'a="', "=", "", "é=1", "notforetrace_8000=wrong"])
+def test_cookies_of_other_ports_do_not_hide_its_own(other: str) -> None:
+    rules = rules_for("127.0.0.1", port=8000, token="secret+/==", page=True)
+    cookie = f"{other}; foretrace_8000=secret+/=="
+    assert ask(rules, {"host": "127.0.0.1:8000", "cookie": cookie}).status == 200
+
+
 def test_where_no_token_is_needed_a_page_keeps_none() -> None:
     rules = rules_for("127.0.0.1", port=8000, token=None, page=True)
     answer = ask(rules, {"host": "localhost"}, query="token=x%0d%0aset-cookie:%20evil=1")

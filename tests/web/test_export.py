@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from browsing import Page, browser
 
-from foretrace.debug import Session
+from foretrace.debug import Session, open_session
 from foretrace.engine import load_predictor
 from foretrace.errors import UsageError
 from foretrace.web.arguments import Arguments
@@ -51,6 +51,14 @@ def test_it_names_nothing_outside(file: Path) -> None:
     assert "default-src 'none'" in text
     assert "<title>letters.py ▸ count_letters · foretrace</title>" in text
     assert file_name(session()) == "letters-count_letters.html"
+
+
+def test_a_file_has_a_name_whatever_the_program_is_called() -> None:
+    source = "def zähle(x):\n    return x\n"
+    called = {path: open_session(load_predictor("tiny"), source, "zähle", "1", path=path) for path in ("é.py", '"\n.py')}
+    assert [file_name(each) for each in called.values()] == ["z-hle.html", "z-hle.html"]
+    nameless = open_session(load_predictor("tiny"), "def é(x):\n    return x\n", "é", "1", path="é.py")
+    assert file_name(nameless) == "session.html"
 
 
 def test_its_modules_import_only_what_is_in_it() -> None:

@@ -71,6 +71,19 @@ def test_a_move_that_nobody_listens_to_ends(session: Session) -> None:
     run(work())
 
 
+def test_a_move_that_is_cancelled_leaves_nothing_waiting(session: Session) -> None:
+    async def work() -> None:
+        entry, before = Entry("x", session), asyncio.all_tasks()
+        listening = asyncio.ensure_future(anext(move(entry, "run")))
+        await asyncio.sleep(0.02)  # before the first sign of progress
+        listening.cancel()
+        await asyncio.wait({listening})
+        assert listening.cancelled()
+        assert asyncio.all_tasks() == before
+
+    run(work())
+
+
 def test_a_browser_that_goes_away_ends_its_move() -> None:
     with server("--model", "oracle:err=0", "--max-events", "100000", "--budget", "9999k", "--token", "t") as address:
         host, port = address.split("/")[2].split(":")

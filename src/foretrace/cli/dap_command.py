@@ -30,8 +30,11 @@ def command(port: int | None, token: str | None, no_token: bool) -> None:
     import asyncio
 
     from foretrace.dap import serve_stdio, serve_tcp
+    from foretrace.errors import UsageError
     from foretrace.serve.guard import new_token
 
+    if token and no_token:
+        raise UsageError("--token and --no-token (or FORETRACE_TOKEN) contradict each other; leave one out")
     try:
         if port is None:
             asyncio.run(serve_stdio())

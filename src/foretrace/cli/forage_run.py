@@ -57,7 +57,9 @@ Exit codes: 0 all were run, solved or not; 1 some are invalid (server or sandbox
 @click.option("--tokens", callback=lambda *a: options.parse_count(a[2]), default="128k", show_default=True, help="The same.")
 @click.option("--seconds", type=options.Finite(1, 864_000), default=3600.0, show_default=True, help="The same.")
 @click.option("--cost", type=options.Finite(0, min_open=True), metavar="MONEY", help="The same; needs prices.")
-@click.option("--preamble", type=click.Path(exists=True, path_type=Path), metavar="FILE", help="A model's first sentences.")
+@click.option(
+    "--preamble", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE", help="A model's first words."
+)
 @click.option("--grade/--no-grade", default=True, help="Whether submissions are graded.  [default: yes]")
 @click.option("--sandbox", default="bubblewrap", show_default=True, help="Where agents work.")
 @options.as_json

@@ -97,7 +97,7 @@ def load_model(name: str, calibration: Path | None = None, *, may_run: bool) -> 
 
 def parse_count(text: str) -> int:
     """`4096` or `4k`."""
-    match = re.fullmatch(r"(\d+)(k?)", text.strip().lower())
+    match = re.fullmatch(r"(\d{1,12})(k?)", text.strip().lower())
     if not match or int(match[1]) == 0:
         raise click.BadParameter(f"{text!r} is not a number of tokens; write 4096 or 4k")
     return int(match[1]) * (1024 if match[2] else 1)

@@ -46,7 +46,7 @@ Exit codes: 0 stopped by the user, or the file was written; 2 usage; 3 backend; 
     "--export",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write one HTML file instead of serving.",
+    help="Write one HTML file instead of serving; for what is real the program is run once, unless --no-run.",
 )
 @options.limits
 def command(

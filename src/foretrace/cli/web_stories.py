@@ -52,8 +52,10 @@ def serve_stories(
     found: list[str] = []
 
     def look() -> None:
-        found.append(_look(url, shown))
-        server.should_exit = True
+        try:
+            found.append(_look(url, shown))
+        finally:  # whatever came
+            server.should_exit = True
 
     def ready() -> None:
         click.echo(f"{url}/?token={shown}", err=True)

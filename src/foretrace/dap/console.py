@@ -35,6 +35,7 @@ branches | branch N   the ways in which this was told; shows another one
 budget [TOKENS]       tokens that may be predicted in all"""
 _MOST = 20
 _TEMPERATURE = 0.8
+_DIGITS = 18
 
 
 class Console:
@@ -171,6 +172,6 @@ class Console:
 
 
 def _number(text: str) -> int:
-    if not text.isdecimal():
-        raise UsageError(f"{text!r} is no number")
+    if not text.isdecimal() or len(text) > _DIGITS:
+        raise UsageError(f"{text[:40]!r} is no number of at most {_DIGITS} digits")
     return int(text)

@@ -37,7 +37,8 @@ class Access:
             RefusedError: it gave another one, or none.
 
         """
-        if self.token and not hmac.compare_digest(self.token.encode(), arguments.text("token", "").encode()):
+        shown = arguments.text("token", "").encode("utf-8", "replace")  # JSON has characters that UTF-8 lacks
+        if self.token and not hmac.compare_digest(self.token.encode(), shown):
             raise RefusedError('this server was started with a token; say "token": "…" in launch.json')
 
 

@@ -73,6 +73,10 @@ class Endpoint:
             import httpx
         except ImportError as error:
             raise UsageError('asking a server needs httpx: pip install "foretrace[endpoint]"') from error
+        try:
+            httpx.URL(self.url)
+        except httpx.InvalidURL as error:
+            raise UsageError(f"{self.url!r} is no address of a server: {error}") from error
         self._httpx = httpx
         self._key = os.environ.get(self.key_variable, "")
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
@@ -196,7 +200,7 @@ class Endpoint:
                 answer.read()
         except self._httpx.TimeoutException:
             return _Try(problem=f"{address} did not answer within {self.timeout:g} s")
-        except self._httpx.TransportError as error:
+        except self._httpx.RequestError as error:  # bytes that cannot be decompressed among them
             return _Try(problem=f"cannot reach {address}: {error or type(error).__name__}")
         hint = ""
         if answer.status_code in (401, 403):
@@ -210,7 +214,7 @@ class Endpoint:
         answer.read()
         try:
             return _Try(content=answer.json())
-        except ValueError:
+        except (ValueError, RecursionError):
             problem = f"{self.url} answered something that is not JSON: {shown(answer.text)}"
             return _Try(problem=problem, again=False)
 

@@ -56,8 +56,8 @@ def read_reply(body: Any) -> Reply:
     if not isinstance(calls, list):
         raise EndpointError(f"`tool_calls` of `choices[0].message` is not a list but {shown(calls)}")
     return Reply(
-        text=_text(message.get("content")),
-        thought=_text(message.get("reasoning_content") or message.get("reasoning")),
+        text=text_of(message.get("content")),
+        thought=text_of(message.get("reasoning_content") or message.get("reasoning")),
         calls=tuple(_call(call, number) for number, call in enumerate(calls)),
         finish_reason=str(choices[0].get("finish_reason") or ""),
         prompt_tokens=count_of(body, "prompt"),
@@ -67,7 +67,8 @@ def read_reply(body: Any) -> Reply:
     )
 
 
-def _text(content: Any) -> str:
+def text_of(content: Any) -> str:
+    """A text that may be null, or a list of parts; an EndpointError if it is something else."""
     if isinstance(content, list):
         parts = [part.get("text") if isinstance(part, dict) else part for part in content]
         return "".join(part for part in parts if isinstance(part, str))

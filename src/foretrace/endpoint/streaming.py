@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from foretrace.endpoint.answer import shown
+from foretrace.endpoint.reply import text_of
 from foretrace.errors import EndpointError
 
 _TEXTS = ("content", "reasoning_content", "reasoning")
@@ -74,22 +75,23 @@ class Assembly:
             raise EndpointError(f"the stream brought an error: {shown(event)}")
         self.events += 1
         self._rest |= {name: event[name] for name in ("model", "usage") if event.get(name)}
-        for choice in event.get("choices") or []:
-            try:
+        try:
+            for choice in event.get("choices") or []:
                 self._add_choice(choice)
-            except (AttributeError, TypeError) as error:
-                raise EndpointError(f"a piece of the stream has another form than OpenAI's: {shown(event)}") from error
+        except (AttributeError, TypeError) as error:
+            raise EndpointError(f"a piece of the stream has another form than OpenAI's: {shown(event)}") from error
 
     def _add_choice(self, choice: dict[str, Any]) -> None:
         if choice.get("index"):
             return  # another answer beside the first: nobody asked for one
         delta = choice.get("delta") or {}
         for name in _TEXTS:
-            if delta.get(name):
-                self._texts.setdefault(name, []).append(delta[name])
-                self.size += len(delta[name])
+            text = text_of(delta.get(name))
+            if text:
+                self._texts.setdefault(name, []).append(text)
+                self.size += len(text)
                 if self._on_text and name == "content":
-                    self._on_text(delta[name])
+                    self._on_text(text)
         for piece in delta.get("tool_calls") or []:
             self._add_call(piece)
         self._finish_reason = choice.get("finish_reason") or self._finish_reason

@@ -181,8 +181,8 @@ class Batcher:
             while not (jobs or taken or self._closed):
                 self._changed.wait()
                 taken = self._take(number)
+        jobs.update((job.sequence, job) for job in taken)  # first of all: should one not join, all of them are told
         for job in taken:
-            jobs[job.sequence] = job
             batch.join(job.sequence)
 
     def _take(self, number: int) -> list[Job]:

@@ -19,7 +19,6 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -241,11 +240,9 @@ def _shown(headers: dict[str, str], cookie: str | None) -> str:
         return value.strip()
     if cookie is None:
         return ""
-    try:
-        kept = SimpleCookie(headers.get("cookie", "")).get(cookie)
-    except CookieError:
-        return ""
-    return kept.value if kept else ""
+    # `http.cookies` drops all at the first odd one, and pages on other ports of this host set what they like.
+    pairs = (pair.partition("=") for pair in headers.get("cookie", "").split(";"))
+    return next((value.strip() for name, _, value in pairs if name.strip() == cookie), "")
 
 
 def _bare(name: str) -> str:

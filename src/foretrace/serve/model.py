@@ -30,7 +30,7 @@ class Limits:
     seconds: float = 300.0
     """Time for one answer."""
     traces: int = 64
-    """Predictions of traces at a time, each of which has a thread; as many more may wait."""
+    """Predictions of traces at a time, each of which has a thread; who finds none free is told to come back."""
     threads: int | None = None
     """Cores that decode; None: all."""
 

@@ -1,6 +1,6 @@
 """The OpenAPI document: requests as they are checked (`schema.py`), answers as they are tested.
 
-document("tiny", context=4096)      # a dict, served at /openapi.json
+document("tiny")      # a dict, served at /openapi.json
 """
 
 from typing import Any

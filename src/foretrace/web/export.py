@@ -85,8 +85,9 @@ def export_html(session: Session) -> str:
 
 def file_name(session: Session) -> str:
     """A name for the file, of plain characters."""
-    stem = re.sub(r"\W+", "-", f"{session.path.rsplit('/')[-1].removesuffix('.py')}-{session.tree.root.prompt.call.entry}")
-    return f"{stem.strip('-')[:80] or 'session'}.html".encode("ascii", "ignore").decode()
+    called = f"{session.path.rsplit('/')[-1].removesuffix('.py')}-{session.tree.root.prompt.call.entry}"
+    stem = re.sub(r"\W+", "-", called, flags=re.ASCII)
+    return f"{stem.strip('-')[:80] or 'session'}.html"
 
 
 def _chosen(session: Session) -> list[Branch]:

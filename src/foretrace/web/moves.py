@@ -37,16 +37,16 @@ async def events(entry: Entry, verb: str, given: Arguments, running: Running) ->
         loop = asyncio.get_running_loop()
         entry.session.on_step = _reporter(entry, lambda sign: loop.call_soon_threadsafe(told.put_nowait, sign))
         move = asyncio.ensure_future(run_in_threadpool(_move, entry, verb, given, running))
+        sign = asyncio.ensure_future(told.get())
         try:
             while not move.done():
-                sign = asyncio.ensure_future(told.get())
                 await asyncio.wait({move, sign}, return_when=asyncio.FIRST_COMPLETED)
                 if sign.done():
                     yield _event("progress", sign.result())
-                else:
-                    sign.cancel()
+                    sign = asyncio.ensure_future(told.get())
             yield _event(*move.result())
         finally:
+            sign.cancel()
             entry.is_paused = True
             with CancelScope(shield=True):  # the session is not free before its thread is
                 await asyncio.wait({move})

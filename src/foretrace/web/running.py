@@ -31,7 +31,10 @@ class Running:
     def obstacle(self, source: str) -> str:
         """Why a program cannot be run here; empty if it can."""
         if not self.allowed:
-            return "running code is off: this server is open to the network. Start it with --allow-run to permit it"
+            return (
+                "running code is off: this server was started with --no-run, or is open to the network."
+                " Start it with --allow-run to permit it"
+            )
         missing = missing_modules(source, everywhere=False)
         return f"{', '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed here" if missing else ""
 

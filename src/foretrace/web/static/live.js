@@ -34,7 +34,7 @@ async function* serverEvents(answer) {
     const blocks = (rest + value).split("\n\n");
     rest = blocks.pop();
     for (const block of blocks) {
-      const [, event, data] = /^event: (.*)\ndata: (.*)$/.exec(block);
+      const [, event, data] = /^event: (\w+)\ndata: (.*)$/s.exec(block);
       yield [event, JSON.parse(data)];
     }
   }
