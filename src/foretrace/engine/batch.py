@@ -52,6 +52,10 @@ class Batch:
     def __len__(self) -> int:
         return len(self._active)
 
+    def replace(self, forward: Forward, recent: RecentCaches) -> None:
+        """Goes on with other weights of the same model. Sequences keep the keys and values that the old ones gave."""
+        self._forward, self._recent = forward, recent
+
     def join(self, sequence: Decoding) -> None:
         """Takes in a sequence that has not ended, from the next pass on."""
         # All logits of a prompt that is to be scored are wanted, so nothing of it may be known already.

@@ -7,9 +7,12 @@ and nothing is computed twice.
     predicted = linear_cross_entropy(hidden, head, targets, weights)
     (predicted.loss / weights.sum()).backward()
 
+Weights may depend on what they weigh, as those of a policy gradient do: a function is given each chunk's likelihoods.
+
 Under tensor parallelism a rank has the logits of some words only, and ranks tell each other three numbers a token.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
@@ -22,6 +25,10 @@ CHUNK_ELEMENTS, CHUNK_ELEMENTS_ON_CUDA = 1 << 22, 1 << 26
 """Logits of a chunk: 16 MiB in float32, which stay in a CPU's last cache, or 256 MiB, which give a GPU enough to do;"""
 CHUNK_TOKENS = 512
 """but no fewer tokens than these, however large the vocabulary."""
+
+
+Weigh = Callable[[slice, Tensor], Tensor]
+"""The weights (m,) float32 of some of M predictions, from their place among all and their negative log-likelihoods (m,)."""
 
 
 class Predicted(NamedTuple):
@@ -42,14 +49,14 @@ class _Words(NamedTuple):
     group: dist.ProcessGroup
 
 
-def linear_cross_entropy(hidden: Tensor, head: Tensor, targets: Tensor, weights: Tensor) -> Predicted:
+def linear_cross_entropy(hidden: Tensor, head: Tensor, targets: Tensor, weights: Tensor | Weigh) -> Predicted:
     """Weighted cross-entropy of `hidden @ head.T`.
 
     Args:
         hidden: (M, D), floating; under autocast the products are in the autocast dtype.
         head: (V, D); if it is a distributed tensor, each rank has as many rows of it as any other.
         targets: (M,) int64.
-        weights: (M,) float32.
+        weights: (M,) float32; or how they are found, in which case they count as constants for the gradient.
 
     """
     device = hidden.device.type
@@ -77,7 +84,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         hidden: Tensor,
         head: Tensor,
         targets: Tensor,
-        weights: Tensor,
+        weights: Tensor | Weigh,
         dtype: torch.dtype,
         words: _Words | None,
     ) -> tuple[Tensor, Tensor, Tensor]:
@@ -85,6 +92,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         low, low_head = hidden.to(dtype), head.to(dtype)
         nll = torch.empty(len(targets), dtype=torch.float32, device=hidden.device)
         hits = torch.empty(len(targets), dtype=torch.bool, device=hidden.device)
+        used = weights if isinstance(weights, Tensor) else torch.empty_like(nll)
         grad_hidden = torch.empty_like(low) if wants_hidden else None
         grad_head = torch.zeros(head.shape, dtype=torch.float32, device=head.device) if wants_head else None
         elements = CHUNK_ELEMENTS_ON_CUDA if hidden.is_cuda else CHUNK_ELEMENTS
@@ -93,9 +101,11 @@ class _LinearCrossEntropy(torch.autograd.Function):
             logits = (low[chunk] @ low_head.T).float()
             normaliser, of_target, likeliest = _score(logits, targets[chunk], words)
             nll[chunk], hits[chunk] = normaliser - of_target, of_target >= likeliest
+            if not isinstance(weights, Tensor):
+                used[chunk] = weights(chunk, nll[chunk])
             if grad_hidden is None and grad_head is None:
                 continue
-            slope = _slope(logits, targets[chunk], normaliser, weights[chunk], words).to(dtype)
+            slope = _slope(logits, targets[chunk], normaliser, used[chunk], words).to(dtype)
             if grad_hidden is not None:
                 torch.mm(slope, low_head, out=grad_hidden[chunk])
             if grad_head is not None:
@@ -105,7 +115,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
         ctx.save_for_backward(grad_hidden, grad_head)
         ctx.dtypes = hidden.dtype, head.dtype
         ctx.mark_non_differentiable(nll, hits)
-        return (weights * nll).sum(), nll, hits
+        return (used * nll).sum(), nll, hits
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:

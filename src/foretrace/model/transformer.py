@@ -23,7 +23,7 @@ from torch.utils.checkpoint import checkpoint
 from foretrace.model.attention import Attend, backend
 from foretrace.model.config import SLIDING, ModelConfig
 from foretrace.model.documents import Documents
-from foretrace.model.loss import Predicted, linear_cross_entropy
+from foretrace.model.loss import Predicted, Weigh, linear_cross_entropy
 from foretrace.model.rope import inverse_frequencies
 
 
@@ -198,7 +198,7 @@ class CausalLM(nn.Module):
         return out
 
     def predict(
-        self, tokens: Tensor, documents: Documents, where: Tensor, targets: Tensor, weights: Tensor
+        self, tokens: Tensor, documents: Documents, where: Tensor, targets: Tensor, weights: Tensor | Weigh
     ) -> tuple[Predicted, Tensor]:
         """Scores `targets`, each as what comes after the token at `where`.
 
@@ -206,7 +206,7 @@ class CausalLM(nn.Module):
             tokens: (N,) int64.
             where: (M,) int64 indices into `tokens`; none is a document's last.
             targets: (M,) int64.
-            weights: (M,) float32: of each in the loss.
+            weights: (M,) float32: of each in the loss; or how they are found: see `linear_cross_entropy`.
 
         Returns:
             The predictions, and the hidden states (N, D) that they come from.

@@ -1,0 +1,71 @@
+"""Output prediction: a program and its call, to be told step by step to the value that it returns.
+
+The policy writes the trace itself, in the format of trace-trained models; the last frame holds the answer. Only that counts:
+which way it comes to the value is the policy's affair.
+
+    environment = OutputPrediction(tokenizer)
+    task = output_task("seed-7", source, "f", "3", expected="[0, 1, 2]")
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from foretrace.data.tokenizer import Tokenizer
+from foretrace.engine import build_prompt
+from foretrace.engine.steps import StopReason, finish_at_end
+from foretrace.errors import FormatError
+from foretrace.evals.scorers.literal import same_literal
+from foretrace.rl.types import Task, Transition
+from foretrace.trace import Event, FrameParser, Segment, Token, frame_segments
+
+NAME = "output"
+
+
+def output_task(name: str, source: str, entry: str, arguments: str, expected: str) -> Task:
+    """A task: the call of `entry` returns `expected`, a literal."""
+    data = {"source": source, "entry": entry, "arguments": arguments, "expected": expected}
+    return Task(environment=NAME, id=name, data=data)
+
+
+class OutputPrediction:
+    """One action: the trace."""
+
+    name = NAME
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self.stop = frozenset({tokenizer.id_of(Token.END_OF_TEXT)})
+
+    def start(self, task: Task, seed: int) -> Transition:
+        """The state is the task."""
+        prompt = build_prompt(task.data["source"], task.data["entry"], task.data["arguments"])
+        return Transition(state=task, observation=tuple(self._tokenizer.encode(prompt.segments)))
+
+    def step(self, state: Any, action: Sequence[int]) -> Transition:
+        """Reads the trace. `outcome`: `right`, whether the value is; `value`, what it was taken to be; `format`, what is
+        wrong with the text of the trace, empty if nothing is.
+        """
+        value, problem = self._read(state, action)
+        right = value is not None and same_literal(value, state.data["expected"])
+        return Transition(state=state, is_over=True, outcome={"right": right, "value": value, "format": problem})
+
+    def _read(self, task: Task, action: Sequence[int]) -> tuple[str | None, str]:
+        prompt = build_prompt(task.data["source"], task.data["entry"], task.data["arguments"])
+        parser = FrameParser(prompt.call.source, prompt.call.line)
+        for frame in frame_segments(prompt.frames):
+            parser.feed(frame)
+        pending: list[Segment] = []
+        try:
+            for segment in self._tokenizer.decode(list(action)):
+                if segment is Token.END_OF_TEXT:
+                    finish = finish_at_end(parser, is_within=bool(pending))
+                    frames = parser.finish(finish.reason is StopReason.END)
+                    is_value = finish.reason is StopReason.END and frames[-1].event is Event.RETURN
+                    return (frames[-1].value if is_value else None), finish.detail
+                pending.append(segment)
+                if segment is Token.FRAME_SEP:
+                    parser.feed(pending)
+                    pending = []
+        except FormatError as error:
+            return None, str(error)
+        return None, "the text does not end"

@@ -1,0 +1,133 @@
+"""The learner: it agrees with the sampler, raises what is rewarded, and goes on from where it was."""
+
+from collections.abc import Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from random_checkpoints import random_checkpoint
+
+from foretrace.model.checkpoint import Checkpoint
+from foretrace.rl.collector import Collecting, Collector
+from foretrace.rl.learner import Learner, Learning
+from foretrace.rl.policies import LocalPolicy
+from foretrace.rl.rows import pack
+from foretrace.rl.selection import Selection
+from foretrace.rl.types import Task, Transition
+from foretrace.train.schedule import Schedule
+
+LENGTH = 8
+
+
+class Low:
+    """Actions of eight tokens, which should be in the lower half of the vocabulary."""
+
+    name = "low"
+    stop: frozenset[int] = frozenset()
+
+    def start(self, task: Task, seed: int) -> Transition:
+        return Transition(state=None, observation=(1, 2, seed % 50))
+
+    def step(self, state: Any, action: Sequence[int]) -> Transition:
+        share = sum(token < 350 for token in action) / len(action)
+        return Transition(state=None, observation=(7, 8), is_over=True, outcome={"share": share})
+
+
+def collector(policy: LocalPolicy, **more: Any) -> Collector:
+    config = Collecting(max_tokens=3 + LENGTH, width=32)
+    return Collector({"low": (Low(), lambda transition: transition.outcome["share"])}, policy, config, **more)
+
+
+def starts() -> Any:
+    return ((Task(environment="low", id=str(at), data={}), at) for at in count())
+
+
+def selection(groups: Any, budget: int, version: int = 0) -> Selection:
+    chosen = Selection(budget=budget, vocab_size=700)
+    while not chosen.is_full:
+        chosen.add(next(groups), version)
+    return chosen
+
+
+def learning(**settings: Any) -> Learning:
+    schedule = Schedule(kind="constant", lr=settings.pop("lr", 0.0), warmup_steps=0)
+    return Learning(schedule=schedule, max_tokens=3 + LENGTH, tokens_per_row=200, **settings)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    return random_checkpoint(tmp_path_factory.mktemp("start"))
+
+
+def test_sampler_and_learner_hold_the_same_tokens_as_likely(start: Checkpoint) -> None:
+    groups = collector(LocalPolicy(start.config, start.weights)).groups(starts())
+    report = Learner(start.folder, learning()).update(selection(groups, 600))
+    assert 0 < report["mismatch"] < 1e-3
+    assert report["tokens"] >= 600
+    assert report["ratio"] == pytest.approx(1, abs=1e-3)
+    assert report["clipped"] == 0
+    assert report["lag"] == report["max_lag"] == 0
+
+
+def test_what_is_rewarded_becomes_likelier(start: Checkpoint) -> None:
+    learner = Learner(start.folder, learning(lr=2e-2))
+    newest: list[tuple[Any, int]] = []
+    made = collector(LocalPolicy(start.config, start.weights), weights=lambda: newest.pop() if newest else None)
+    groups, rewards, lags = made.groups(starts()), [], []
+    for _ in range(12):
+        batch = selection(groups, 500, learner.version)
+        rewards.append(float(np.mean([r.value for r in batch.seen])))
+        lags.append(learner.update(batch)["max_lag"])
+        newest.append((learner.weights(), learner.version))
+    assert np.mean(rewards[-3:]) > np.mean(rewards[:2]) + 0.1, rewards
+    assert max(lags) >= 1  # rollouts that were begun before an update were gone on with
+    assert learner.version == 12
+
+
+def test_rows_hold_whole_rollouts_and_only_actions_are_predicted(start: Checkpoint) -> None:
+    groups = collector(LocalPolicy(start.config, start.weights)).groups(starts())
+    chosen = selection(groups, 600).chosen
+    rows = pack(chosen, 200)
+    assert sum(len(row.batch.lengths) for row in rows) == len(chosen)
+    assert all(sum(row.batch.lengths) == len(row.batch.tokens) <= 200 for row in rows)
+    length = len(chosen[0].rollout.tokens)
+    wanted = [0.0] * 3 + [1.0] * LENGTH + [0.0] * 2
+    assert rows[0].batch.weights[:length].tolist() == wanted
+    echo = pack(chosen, 200, learn_observations=True)
+    assert echo[0].batch.weights[:length].tolist() == [0.0] * 3 + [1.0] * (LENGTH + 2)
+
+
+def test_what_environments_wrote_is_learnt_if_asked(start: Checkpoint) -> None:
+    def loss_after(weight: float) -> float:
+        groups = collector(LocalPolicy(start.config, start.weights)).groups(starts())
+        learner = Learner(start.folder, learning(lr=3e-3, observation_weight=weight))
+        for _ in range(4):
+            learner.update(selection(groups, 400, learner.version))
+        sampled = LocalPolicy(start.config, learner.weights())
+        tokens = selection(collector(sampled).groups(starts()), 200).chosen[0].rollout.tokens
+        logits = sampled._batch._forward.logits(
+            sampled._batch._forward.advance([tokens.tolist()], [sampled._batch._forward.new_cache()])
+        )
+        return float(np.log(np.exp(logits[-2] - logits[-2].max()).sum()) + logits[-2].max() - logits[-2][8])
+
+    assert loss_after(1.0) < loss_after(0.0) - 1
+
+
+def test_a_run_goes_on_from_its_state_to_the_bit(start: Checkpoint, tmp_path: Path) -> None:
+    groups = collector(LocalPolicy(start.config, start.weights)).groups(starts())
+    first, second = selection(groups, 400), selection(groups, 400)
+    whole = Learner(start.folder, learning(lr=1e-3))
+    whole.update(first)
+    whole.save(tmp_path / "state", {"rollouts": 64})
+    whole.update(second)
+    resumed = Learner(start.folder, learning(lr=1e-3), state=tmp_path / "state")
+    assert resumed.version == 1
+    assert resumed.progress == {"rollouts": 64}
+    resumed.update(second)
+    for name, value in whole.weights().items():
+        assert np.array_equal(value, resumed.weights()[name]), name
