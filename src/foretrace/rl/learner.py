@@ -75,17 +75,18 @@ class Learner:
         self._dtype = choose_dtype(config.hardware.dtype, self.device)
         self.ranks = Ranks.join(config.parallel, self.device)
         self.model = self._build(folder)
-        self._parameters = dict(self.model.named_parameters())
+        self.parameters = dict(self.model.named_parameters())
+        """By name."""
         self._optimizers = make_optimizers(self.model, config.optimizer, config.schedule.lr)
         self.version = 0
         """Updates so far."""
         progress = load_progress(state, self.ranks) if state is not None else None
         if state is not None and progress is not None:
-            load_tensors(state, self._parameters, self._optimizers, self.ranks)
+            load_tensors(state, self.parameters, self._optimizers, self.ranks)
             self.version = progress["version"]
             self.progress: dict[str, Any] = progress["progress"]
         else:
-            load_weights(folder, self._parameters, self.ranks)
+            load_weights(folder, self.parameters, self.ranks)
             self.progress = {}
 
     def _build(self, folder: Path) -> CausalLM:
@@ -114,7 +115,7 @@ class Learner:
         for number, row in enumerate(mine, 1):
             begin_row(self.model, last=number == len(mine), reshard=self.config.parallel.reshard)
             self._add_gradient(row, len(selection.chosen), observed, meter)
-        norm = clip_grad_norm(self._parameters.values(), self.config.optimizer.max_grad_norm)
+        norm = clip_grad_norm(self.parameters.values(), self.config.optimizer.max_grad_norm)
         if not bool(torch.isfinite(norm)):
             for optimizer in self._optimizers:
                 optimizer.zero_grad()
@@ -149,12 +150,12 @@ class Learner:
 
     def weights(self) -> Weights:
         """All weights in float32, for a sampler; under `torchrun` all processes must call this."""
-        return {name: whole(p.detach()).float().cpu().numpy().copy() for name, p in self._parameters.items()}
+        return {name: whole(p.detach()).float().cpu().numpy().copy() for name, p in self.parameters.items()}
 
     def save(self, state: Path, progress: dict[str, Any]) -> None:
         """Writes weights, moments, version and what the caller needs to go on. A run killed meanwhile keeps what it had."""
         kept = {"version": self.version, "progress": progress}
-        save_state(state, self._parameters, self._optimizers, kept, self.ranks)
+        save_state(state, self.parameters, self._optimizers, kept, self.ranks)
 
 
 class _Meter:
