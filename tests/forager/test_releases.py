@@ -35,12 +35,18 @@ def test_each_release_is_a_commit(served: Index, tmp_path: Path) -> None:  # noq
             "CHANGES.rst": f"{LOG}\n1.1: x is two\n",
             "README": "1.0\n",
         },
+        "1.3": {
+            "a.py": "x = 4\n",
+            "tests/test_a.py": "four\n",
+            "CHANGES.rst": f"{LOG}\n1.1: x is two\n1.2: x is three\n",
+            "README": "1.0\n",
+        },
     }
     for version, files in contents.items():
         served.add(f"some_thing-{version}.tar.gz", sdist(version, files))
     repo = history_of_releases("some-thing", list(contents), tmp_path / "r.git", cache=tmp_path / "cache")
-    silent, told = fixes(repo)
-    assert (silent.text, told.text) == ("", "some-thing 1.1\n\n1.1: x is two")
+    behind, silent, told = fixes(repo)
+    assert (behind.text, silent.text, told.text) == ("", "", "some-thing 1.1\n\n1.1: x is two")
     assert told.created_at.startswith("2024-01-02T03:04:05")
     assert "+x = 2" in told.patch
     assert "+two" in told.test_patch

@@ -20,6 +20,9 @@ ADD = "def add(a, b):\n    return a + b\n"
 HALF = "\n\ndef half(n):\n    return n {} 2\n"
 TEST_ADD = "from small import add\n\n\ndef test_add():\n    assert add(1, 2) == 3\n"
 TEST_HALF = "from small import half\n\n\ndef test_half():\n    assert half({}) == {}\n"
+TIMED = "\n\ndef test_half_is_quick():\n    import time\n    start = time.monotonic()\n" + (
+    "    assert half(3) == 1 and time.monotonic() - start < 60\n"
+)
 
 
 def seeded(folder: Path) -> Path:
@@ -41,12 +44,12 @@ def write(root: Path, files: dict[str, str]) -> None:
 
 
 def repository(root: Path) -> Path:
-    """Commits: the beginning; a fix with its test; a change whose test passes before, too; a new function; no tests."""
+    """Commits: the beginning; a fix with its test, and one that measures time; a change whose test passes before, too; a new function; no tests."""
     commits = [
         ("begin", {"pyproject.toml": PROJECT, "small/__init__.py": ADD + HALF.format("/"), "tests/test_add.py": TEST_ADD}),
         (
             "Halves are whole numbers\n\nhalf(5) gave 2.5.\n\nSigned-off-by: Somebody <a@b>",
-            {"small/__init__.py": ADD + HALF.format("//"), "tests/test_half.py": TEST_HALF.format(5, 2)},
+            {"small/__init__.py": ADD + HALF.format("//"), "tests/test_half.py": TEST_HALF.format(5, 2) + TIMED},
         ),
         (
             "Say what add does",

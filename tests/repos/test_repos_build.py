@@ -153,13 +153,15 @@ def test_flaky_tests_are_noted_and_hostile_ones_contained(out: Path, tmp_path: P
         f"def test_writes():\n    for place in ('/testbed/x', '/opt/venv/x', '{tmp_path}/x', '/usr/x'):\n"
         "        try:\n            pathlib.Path(place).write_text('x')\n        except OSError:\n            pass\n\n\n"
         "def test_history():\n    subprocess.run(['git', 'commit', '--allow-empty', '-qm', 'x'])\n\n\n"
-        "def test_nothing_is_left():\n    assert not os.path.exists('/testbed/x')\n"
+        "def test_nothing_is_left():\n    assert not os.path.exists('/testbed/x')\n\n\n"
+        "def test_takes_its_time():\n    import time\n    time.sleep(0.01)\n"
     )
     spec = write(tmp_path / "hostile", {**PROJECT, "tests/test_hostile.py": hostile, "tests/test_a.py": TESTS * 4})
     built = build(read_source(spec), out, replace(OPTIONS, tests=TestLimits(seconds=60, least=0.4)))
     assert built.image is not None, built.reason
-    assert {test.split("[")[0] for test in built.image.flaky} == {"tests/test_hostile.py::test_new_name"}
-    assert len(built.image.flaky) == 3
+    names = {f"tests/test_hostile.py::{name}" for name in ("test_new_name", "test_takes_its_time")}
+    assert {test.split("[")[0] for test in built.image.flaky} == names
+    assert len(built.image.flaky) == 4
     assert not (tmp_path / "x").exists()
     assert not (built.image.folder / "layer" / "testbed" / "x").exists()
     assert "tests/test_hostile.py::test_nothing_is_left" not in built.image.passing

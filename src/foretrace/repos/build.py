@@ -15,15 +15,19 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from foretrace.corpus.episodes import is_of_tests
 from foretrace.errors import UsageError
 from foretrace.repos import failures, leaks
 from foretrace.repos.attempt import Attempt, Tested, TestLimits, furthest, judge, repair, try_plan
+from foretrace.repos.clocks import timed_tests
 from foretrace.repos.detect import Detected, detect
 from foretrace.repos.finish import Parts, finish
+from foretrace.repos.history import files_of
 from foretrace.repos.image import INTERPRETERS, MANIFEST, RepoImage, load_image
 from foretrace.repos.install import Box
 from foretrace.repos.interpreters import find_interpreters, interpreter_layer
 from foretrace.repos.plan import TESTBED, InstallPlan
+from foretrace.repos.project import text_of
 from foretrace.repos.sources import Origin, Source, fetch
 from foretrace.repos.testing import TestCommand
 from foretrace.repos.verify import Verified, combine, run_once
@@ -207,7 +211,14 @@ def _check_again(best: Attempt, box: Box, options: BuildOptions) -> tuple[TestCo
                 test_seconds=options.tests.test_seconds,
             )
         )
-    return command, combine(runs)
+    names = {name for run in runs for name in run.outcomes}
+    return command, combine(runs, timed_tests(names, _tests_in(best.installed.layer / TESTBED[1:])))
+
+
+def _tests_in(testbed: Path) -> dict[str, str]:
+    """Texts of the files of tests."""
+    paths = [path for path in files_of(testbed) if path.endswith(".py") and is_of_tests(path)]
+    return {path: text_of(testbed / path) for path in paths}
 
 
 def _leak(best: Attempt, names: Sequence[str]) -> str:

@@ -56,7 +56,7 @@ class TestRecord:
     seconds: float
     """The median of the runs."""
     flaky: bool = False
-    """Whether it did not end alike, or not at all, in each run."""
+    """Whether it did not end alike, or not at all, in each run, or may not when the machine is busy."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +141,7 @@ class RepoImage:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many tests ended how, each time; `flaky` are those that did not end alike."""
+        """How many tests ended how, each time; `flaky` are those that cannot be relied on."""
         steady = [test.outcome for test in self.tests.values() if not test.flaky]
         found = {outcome.value: steady.count(outcome) for outcome in Outcome}
         known = {name: number for name, number in found.items() if number}

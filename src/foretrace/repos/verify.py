@@ -4,10 +4,10 @@
     checked.tests["tests/test_a.py::test_b"].flaky, checked.share
 
 Each run has a fresh environment and no network. A test is good if it ended alike each time; what differs, is missing once,
-or has a name that is made anew each time is flaky.
+or has a name that is made anew each time is flaky, and so is what depends on time (`clocks`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
@@ -77,15 +77,17 @@ def run_once(
     raise SandboxError(f"the sandbox {backend!r} broke while tests ran: {run.output[-500:]}")
 
 
-def combine(runs: Sequence[TestRun]) -> Verified:
-    """Compares runs. Where a name of a parametrised test comes and goes, none of its names can be relied on."""
+def combine(runs: Sequence[TestRun], timed: Collection[str] = ()) -> Verified:
+    """Compares runs. `timed` tests are flaky however they ended; and where a name of a parametrised test comes and goes, all
+    of its names are.
+    """
     names = dict.fromkeys(name for run in runs for name in run.outcomes)
     restless = {_function(name) for name in names if any(name not in run.outcomes for run in runs)}
     tests = {}
     for name in names:
         outcomes = [run.outcomes[name] for run in runs if name in run.outcomes]
         seconds = median(run.durations.get(name, 0.0) for run in runs)
-        is_flaky = len({*outcomes}) > 1 or _function(name) in restless
+        is_flaky = len({*outcomes}) > 1 or _function(name) in restless or name in timed
         tests[name] = TestRecord(outcome=outcomes[0], seconds=round(seconds, 4), flaky=is_flaky)
     return Verified(tests=tests, runs=tuple(runs))
 

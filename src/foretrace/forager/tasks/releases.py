@@ -3,9 +3,9 @@
     repo = history_of_releases("semver", ["3.0.1", "3.0.2", "3.0.3"], Path("semver.git"), cache=Path("images/.cache"))
     for fix in fixes(repo, lines=2_000): ...
 
-What a version's change log (or a readme that has one) added is the text of its commit; of a version that says nothing of
-itself, there is no text, and no task is made of it. A release is more than one change, so such tasks are harder than those
-of a real history; where there is one, use it.
+What a version's change log (or a readme that has one) added is the text of its commit. Where that does not name the version,
+the log is behind, or says nothing of it: there is no text, and no task is made of it. A release is more than one change, so
+such tasks are harder than those of a real history; where there is one, use it.
 """
 
 import os
@@ -70,7 +70,8 @@ def _added(before: dict[str, str], now: dict[str, str], version: str) -> str:
         is_readme = "readme" in path.lower()
         lines = [line for line in text.splitlines() if line.strip() and line.strip() not in known]
         new += [line for line in lines if version in line or not is_readme]
-    return "\n".join(new)[:_CHARACTERS] if before else ""
+    told = "\n".join(new)
+    return told[:_CHARACTERS] if before and version in told else ""
 
 
 def _git(repo: Path, tree: Path | None, *arguments: str, created: str = "") -> None:
