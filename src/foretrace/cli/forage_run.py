@@ -1,10 +1,11 @@
 """`foretrace forage run`."""
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -32,12 +33,17 @@ maybe ,style=functions|cwm|text ,temperature= ,max_tokens= ,timeout= ,concurrenc
 is in $OPENAI_API_KEY. search takes ,seconds= ,candidates= ,wrong=.
 
 \b
-Killed and started again, it goes on where it was: what is finished is not run again, an episode that was interrupted
-is taken up. Whether a task is solved is found out in a fresh sandbox, by tests that the agent cannot have touched.
+Stopped (Ctrl-C) or killed and started again, it goes on where it was: what is finished is not run again, an episode
+that was interrupted is taken up. Whether a task is solved is found out in a fresh sandbox, by tests that the agent
+cannot have touched.
 
-Exit codes: 0 all were run, solved or not; 1 some are invalid (server or sandbox failed: start again); 2 usage;
-3 no sandbox.
+Exit codes: 0 all were run, solved or not; 1 some are invalid (server or sandbox failed: start again), or it was
+stopped; 2 usage; 3 no sandbox.
 """
+
+
+_STOPPED = 1
+"""The exit code of all commands that Ctrl-C ends."""
 
 
 @click.command("run", epilog=_EXAMPLES)
@@ -103,7 +109,12 @@ def command(
         for policy in named
         for task in list(run.instances)[:count]
     ]
-    counted = _shown(_carried_out(engine, workers, address)(campaign, works), len(works), as_json)
+    try:
+        counted = _shown(_carried_out(engine, workers, address)(campaign, works), len(works), as_json)
+    except KeyboardInterrupt:
+        if engine != "local":
+            raise
+        _stop(run)
     if not as_json:
         _tell(counted, out, grade)
     sys.exit(1 if counted["invalid"] else 0)
@@ -141,7 +152,7 @@ def _carried_out(
     if engine == "local":
         from foretrace.endpoint.threads import in_threads
 
-        return lambda campaign, works: in_threads(campaign, works, threads=workers or 1, name="episode")
+        return lambda campaign, works: in_threads(campaign, works, threads=workers or 1, name="episode", wait=False)
     if engine == "ray":
         from foretrace.data.pipeline.engines import on_ray
 
@@ -166,6 +177,16 @@ def _shown(found: "Iterable[Done]", wanted: int, as_json: bool) -> "Counter[str]
             bar.describe(", ".join(f"{counted[name]:,} {name}" for name in ("solved", "failed", "invalid")))
             bar(number, wanted)
     return counted
+
+
+def _stop(run: "Run") -> NoReturn:
+    """Ends this process at once. Threads cannot be stopped in the midst of an episode, and need not be: a journal holds
+    whatever is done at any moment, and sandboxes end with the process that has them.
+    """
+    finished = len(run.names())
+    click.echo(f"stopped: {finished:,} episodes in {run.folder} are finished; start this again for the rest", err=True)
+    sys.stdout.flush()
+    os._exit(_STOPPED)
 
 
 def _outcome(done: "Done") -> str:
