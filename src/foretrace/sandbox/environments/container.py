@@ -1,14 +1,9 @@
 """One container as an environment; see `docker`."""
 
-import io
-import os
-import tarfile
 import time
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Any, Self
 
@@ -18,7 +13,6 @@ from foretrace.sandbox.environment import (
     EnvironmentLimits,
     ExecResult,
     Image,
-    PathError,
     PathKind,
     Shell,
     Snapshot,
@@ -26,6 +20,7 @@ from foretrace.sandbox.environment import (
 )
 from foretrace.sandbox.environments import diff, files, layers, reaper, shell
 from foretrace.sandbox.environments.base import VARIABLES, result_of
+from foretrace.sandbox.environments.container_files import ContainerFiles
 from foretrace.sandbox.environments.engine import Engine
 from foretrace.sandbox.environments.process import TIMEOUT_CODE, Output
 from foretrace.sandbox.environments.streams import StreamLine
@@ -36,18 +31,6 @@ _GAPS = (
     "what a command of exec leaves running ends with the next timeout or the environment",
     "files are read and compared by the container's own find, tar and bash, which whoever works there may have replaced",
 )
-_MISSING = 3
-_TOO_LARGE = 4
-_READ = f'[ -f "$1" ] || exit {_MISSING}; [ "$(stat -Lc %s -- "$1")" -le "$2" ] || exit {_TOO_LARGE}; exec cat -- "$1"'
-_WRITE = f'[ ! -e "$1" ] || [ -f "$1" ] || exit {_MISSING}; mkdir -p -- "$(dirname -- "$1")" && cat > "$1"'
-_REMOVE = f"""[ -e "$1" ] || [ -L "$1" ] || exit {_MISSING}
-rm -rf -- "$1" 2> /dev/null || {{ chmod -R u+rwX -- "$1"; exec rm -rf -- "$1"; }}"""
-_KIND = '[ -f "$1" ] && echo file || { [ -d "$1" ] && echo folder || { [ -e "$1" ] && echo other; }; }; true'
-_FETCH = "exec tar --create --no-recursion --ignore-failed-read --null --files-from=- --directory=/ 2>/dev/null"
-_LIST = "exec find / -xdev -mindepth 1 -printf '%y %C@ %P\\0' 2>/dev/null"
-_ENGINES = {"etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/mtab", ".dockerenv"}
-"""Files that engines make."""
-_FILE_SECONDS = 60.0
 _CLOCK_SECONDS = 0.02
 """By which the time of an inode may lie before the clock."""
 _KILLED = 137
@@ -90,6 +73,7 @@ class ContainerEnvironment:
         self._shell: shell.PersistentShell | None = None
         self._kills, self._is_open, self._began = 0, True, 0.0
         layers.check(image)
+        self._files = ContainerFiles(engine, self._container, image, limits)
         self._end = weakref.finalize(self, engine.remove, self._containers)
         try:
             self._create()
@@ -185,83 +169,32 @@ class ContainerEnvironment:
 
     # ---- files
 
-    def _script(self, script: str, path: str, data: bytes = b"", limit: int = 1 << 16) -> bytes:
-        """Runs a script on a path; what it says.
-
-        Raises:
-            PathError: it failed.
-            SandboxError: the container broke.
-
-        """
-        output = Output(2 * limit)
-        argv = ["bash", "-c", script, "bash", files.absolute(path, self.workdir), str(limit)]
-        code = self._engine.exec(self._container(), argv, output, _FILE_SECONDS, stdin=data)
-        if code:
-            told = {_MISSING: "there is no such regular file", _TOO_LARGE: f"it has more than {limit} bytes"}
-            raise PathError(
-                f"{path} in the environment: {told.get(code, output.text().decode(errors='replace').strip()[-300:])}"
-            )
-        return output.text()
-
     def read(self, path: str, limit: int | None = None) -> bytes:
         """See `environment.Environment`."""
-        return self._script(_READ, path, limit=limit if limit is not None else self.limits.disk_bytes)
+        return self._files.read(path, limit)
 
     def write(self, path: str, data: bytes) -> None:
         """See `environment.Environment`."""
-        self._script(_WRITE, path, data)
+        self._files.write(path, data)
 
     def remove(self, path: str) -> None:
         """See `environment.Environment`."""
-        self._script(_REMOVE, path)
+        self._files.remove(path)
 
     def kind(self, path: str) -> PathKind | None:
         """See `environment.Environment`."""
-        said = self._script(_KIND, path).decode().strip()
-        return PathKind(said) if said else None
+        return self._files.kind(path)
 
     def _listed(self) -> tuple[set[str], set[str]]:
-        """Paths that may differ from the image, and all that are there. Those differ whose inodes are newer than the
-        container.
-
-        The engine's own list of changes will not do: Podman fails where a folder took a file's place.
-        """
-        output = Output(4 * self.limits.disk_bytes)
-        self._engine.exec(self._container(), ["bash", "-c", _LIST], output, _FILE_SECONDS)
-        touched = set(self._base.touched) if self._base is not None else set()
-        there, files_there = set(), set()
-        for line in output.text().decode(errors="surrogateescape").split("\0")[:-1]:
-            kind, changed, path = line.split(" ", 2)
-            there.add(path)
-            if kind == "d":
-                continue
-            files_there.add(path)
-            if float(changed) >= self._began and path not in _ENGINES and not layers.is_scratch(path):
-                touched.update((path, *layers.below(self._image(), path)))
-        gone = {path for path in layers.below(self._image()) if path not in files_there and not layers.is_scratch(path)}
-        return touched | gone, there
-
-    def _image(self) -> list[str]:
-        return [str(layer) for layer in self.image.root]
-
-    @contextmanager
-    def _fetched(self, paths: set[str]) -> Iterator[str]:
-        """A folder with these files of the container; those that are gone are not there."""
-        output = Output(4 * self.limits.disk_bytes)
-        names = b"".join(f"./{path}\0".encode(errors="surrogateescape") for path in sorted(paths))
-        argv = ["bash", "-c", _FETCH]
-        self._engine.exec(self._container(), argv, output, _FILE_SECONDS, stdin=names, folder="/")
-        with TemporaryDirectory(prefix="foretrace-") as folder:
-            with tarfile.open(fileobj=io.BytesIO(output.text())) as archive:
-                archive.extractall(folder, filter=_tame)
-            yield folder
+        """Paths that may differ from the image, and all that are there."""
+        return self._files.listed(self._began, self._base.touched if self._base is not None else ())
 
     def changes(self, under: str = "/") -> list[Change]:
         """See `environment.Environment`."""
         touched, _ = self._listed()
         wanted = files.absolute(under, self.workdir).rstrip("/")
-        with self._fetched(touched) as folder:
-            found = diff.paths(touched, folder, self._image())
+        with self._files.fetched(touched) as folder:
+            found = diff.paths(touched, folder, self._files.image)
         return [change for change in found if change.path == wanted or change.path.startswith(f"{wanted}/")]
 
     def snapshot(self) -> ContainerSnapshot:
@@ -289,8 +222,8 @@ class ContainerEnvironment:
 
     def commit(self, folder: Path) -> Image:
         """See `environment.Environment`."""
-        (touched, there), image = self._listed(), self._image()
-        with self._fetched(touched) as fetched:
+        (touched, there), image = self._listed(), self._files.image
+        with self._files.fetched(touched) as fetched:
             changed = diff.paths(touched, fetched, image)
 
             def now(path: str) -> str | None:
@@ -321,14 +254,3 @@ class ContainerEnvironment:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _tame(member: tarfile.TarInfo, folder: str) -> tarfile.TarInfo | None:
-    """Files, folders and links as they are, wherever links point: they are compared and never followed."""
-    if not (member.isreg() or member.isdir() or member.issym()):
-        return None
-    name = member.name.removeprefix("./").strip("/")
-    if ".." in name.split("/"):
-        return None
-    mode = member.mode & 0o7777 | (0o700 if member.isdir() else 0)
-    return member.replace(name=name or ".", mode=mode, uid=os.getuid(), gid=os.getgid(), uname="", gname="", deep=False)

@@ -3,40 +3,33 @@
     image = oci.unpack("image.tar", folder)          # `docker save`, `podman save`, `skopeo copy … oci-archive:image.tar`
     digest = oci.pack(image, "image.tar")            # `podman load -i image.tar`, `docker load -i image.tar`
 
-Layers are unpacked one over another into one folder. Nothing in an archive is trusted: digests are checked, every name
-is resolved within the folder by the kernel, devices, pipes and set-user bits are left out. Packing the same layers
-twice gives the same bytes. Sources: OCI image-spec 1.1 (`image-layout`, `layer`, `config`); `manifest.json` is Docker's
-older index.
+Layers are unpacked one over another into one folder (`layer_tar`). Nothing in an archive is trusted: digests are checked,
+and an image sees no more of this machine than its system. Packing the same layers twice gives the same bytes. Sources: OCI
+image-spec 1.1 (`image-layout`, `config`); `manifest.json` is Docker's older index.
 """
 
-import gzip
 import hashlib
 import io
 import json
 import os
 import posixpath
-import shutil
-import stat
 import tarfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
 from foretrace.errors import SandboxError
 from foretrace.sandbox.environment import Image
-from foretrace.sandbox.environments import files, host
-from foretrace.sandbox.environments.layers import is_whiteout
-from foretrace.sandbox.server import remove_tree
+from foretrace.sandbox.environments import host, layer_tar
 
 HOST = "org.foretrace.host"
 """Label that keeps `Image.host`."""
-_WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
 _MANIFEST, _CONFIG = "application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.config.v1+json"
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 _NO_TIME = "1970-01-01T00:00:00Z"
-_PIECE, _MOST_TEXT = 1 << 20, 64 << 20
+_MOST_TEXT = 64 << 20
 
 
 # ---- in
@@ -57,7 +50,8 @@ def unpack(archive: Path, folder: Path, *, most_bytes: int = 64 << 30) -> Image:
             try:
                 left = most_bytes
                 for layer in layers:
-                    left = _unpack_layer(outer, layer, root, left)
+                    with _open(outer, layer) as file:
+                        left = layer_tar.unpack(file, root, left)
             finally:
                 os.close(root)
             return _image(json.loads(config_blob), folder)
@@ -130,97 +124,10 @@ def _checked(outer: tarfile.TarFile, digest: str) -> bytes:
 def _verify(outer: tarfile.TarFile, digest: str) -> None:
     with _open(outer, _path(digest)) as file:
         whole = hashlib.sha256()
-        while piece := file.read(_PIECE):
+        while piece := file.read(layer_tar.PIECE):
             whole.update(piece)
     if f"sha256:{whole.hexdigest()}" != digest:
         raise SandboxError(f"the archive is damaged: {digest} is not what its name says")
-
-
-def _unpack_layer(outer: tarfile.TarFile, name: str, root: int, left: int) -> int:
-    """Unpacks one layer over what is there; how many bytes are left for others."""
-    with _open(outer, name) as raw:
-        magic = raw.read(4)
-        raw.seek(0)
-        if magic == b"\x28\xb5\x2f\xfd":
-            raise SandboxError("a layer is compressed with zstd; save the image with gzip or uncompressed layers")
-        stream: IO[bytes] = gzip.GzipFile(fileobj=raw) if magic[:2] == b"\x1f\x8b" else raw  # type: ignore[assignment]
-        with tarfile.open(fileobj=stream, mode="r|") as layer:
-            for member in layer:
-                left -= member.size
-                if left < 0:
-                    raise SandboxError("the archive holds more than is allowed; raise most_bytes if you trust it")
-                _unpack_member(layer, member, root)
-    return left
-
-
-def _unpack_member(layer: tarfile.TarFile, member: tarfile.TarInfo, root: int) -> None:
-    path = posixpath.normpath(f"/{member.name}")
-    place, name = posixpath.split(path)
-    if not name:
-        return
-    files.make_folders(root, place)
-    parent = files.open_in(root, place, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if name == _OPAQUE:
-            for inner in os.listdir(parent):
-                _clear(parent, inner)
-        elif name.startswith(_WHITEOUT):
-            _clear(parent, name[len(_WHITEOUT) :])
-        else:
-            _put(layer, member, root, parent, name)
-    finally:
-        os.close(parent)
-
-
-def _put(layer: tarfile.TarFile, member: tarfile.TarInfo, root: int, parent: int, name: str) -> None:
-    """Makes a file, folder or link; of other kinds nothing."""
-    if member.isdir():
-        if not _is_folder(parent, name):
-            _clear(parent, name)
-            os.mkdir(name, 0o755, dir_fd=parent)
-        mode = member.mode & 0o1777 | 0o700
-    elif member.isreg():
-        _clear(parent, name)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        content = layer.extractfile(member)
-        with open(os.open(name, flags, 0o600, dir_fd=parent), "wb") as file:
-            if content is not None:
-                shutil.copyfileobj(content, file, _PIECE)
-        mode = member.mode & 0o777
-    elif member.issym():
-        _clear(parent, name)
-        os.symlink(member.linkname, name, dir_fd=parent)
-        return
-    elif member.islnk():
-        place, other = posixpath.split(posixpath.normpath(f"/{member.linkname}"))
-        source = files.open_in(root, place, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            _clear(parent, name)
-            os.link(other, name, src_dir_fd=source, dst_dir_fd=parent, follow_symlinks=False)
-        finally:
-            os.close(source)
-        return
-    else:
-        return
-    os.chmod(name, mode, dir_fd=parent)
-    os.utime(name, (member.mtime, member.mtime), dir_fd=parent, follow_symlinks=False)
-
-
-def _is_folder(parent: int, name: str) -> bool:
-    try:
-        return stat.S_ISDIR(os.lstat(name, dir_fd=parent).st_mode)
-    except FileNotFoundError:
-        return False
-
-
-def _clear(parent: int, name: str) -> None:
-    if _is_folder(parent, name):
-        remove_tree(f"/proc/{os.getpid()}/fd/{parent}/{name}")
-        return
-    try:
-        os.unlink(name, dir_fd=parent)
-    except FileNotFoundError:
-        return
 
 
 # ---- out
@@ -291,9 +198,7 @@ def _pack_layer(outer: tarfile.TarFile, folder: Path) -> tuple[str, int]:
     """Adds a layer; its digest and its size. It is written beside the archive first, since its name is its digest."""
     place = Path(str(outer.name) + ".layer")
     try:
-        with tarfile.open(place, "w", format=tarfile.PAX_FORMAT) as layer:
-            for path in _sorted(folder):
-                _pack_member(layer, folder, path)
+        layer_tar.pack(folder, place)
         with place.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
@@ -304,31 +209,3 @@ def _pack_layer(outer: tarfile.TarFile, folder: Path) -> tuple[str, int]:
         return f"sha256:{digest}", entry.size
     finally:
         place.unlink(missing_ok=True)
-
-
-def _sorted(folder: Path) -> Iterator[str]:
-    for place, folders, names in os.walk(folder):
-        folders.sort()
-        for name in sorted([*folders, *names]):
-            yield os.path.relpath(f"{place}/{name}", folder)
-
-
-def _pack_member(layer: tarfile.TarFile, folder: Path, path: str) -> None:
-    place = folder / path
-    status = place.lstat()
-    if is_whiteout(status):
-        above, name = posixpath.split(path)
-        layer.addfile(tarfile.TarInfo(posixpath.join(above, _WHITEOUT + name)))
-        return
-    entry = tarfile.TarInfo(path)
-    entry.mode, entry.mtime = stat.S_IMODE(status.st_mode) & 0o1777, int(status.st_mtime)
-    if stat.S_ISDIR(status.st_mode):
-        entry.type = tarfile.DIRTYPE
-        layer.addfile(entry)
-    elif stat.S_ISLNK(status.st_mode):
-        entry.type, entry.linkname, entry.mode = tarfile.SYMTYPE, os.readlink(place), 0o777
-        layer.addfile(entry)
-    elif stat.S_ISREG(status.st_mode):
-        entry.size = status.st_size
-        with place.open("rb") as file:
-            layer.addfile(entry, file)
