@@ -73,21 +73,23 @@ def start(name: str, folder: Path, mark: str) -> subprocess.Popen[str]:
     return owner
 
 
+def use(backend: Backend, image: Image, mark: str) -> None:
+    with backend.open(image, LIMITS) as box:
+        box.shell().run(f"sleep {mark} & setsid sleep {mark} &")
+        snapshot = box.snapshot()
+        box.restore(snapshot)
+        box.fork(snapshot).close()
+        box.exec(["sleep", "9"], seconds=0.1)
+
+
 def test_nothing_is_left_after_close(backend: Backend, image: Image) -> None:
     mark = marker()
     keeper_of_this_process(has_mounts=True)
     keeper_of_this_process(has_mounts=False)
-    with backend.open(image, LIMITS):  # what a process has once for all is there
-        pass
+    use(backend, image, mark)  # what a process has once for all is there, such as connections to an engine
     before, descriptors = traces_of(os.getpid()), len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        with backend.open(image, LIMITS) as box:
-            box.shell().run(f"sleep {mark} & setsid sleep {mark} &")
-            snapshot = box.snapshot()
-            box.restore(snapshot)
-            box.fork(snapshot).close()
-            box.exec(["sleep", "9"], seconds=0.1)
-        del snapshot
+        use(backend, image, mark)
     gc.collect()
     assert until(lambda: processes(mark) == 0)
     assert until(lambda: set(traces_of(os.getpid())) <= set(before)), set(traces_of(os.getpid())) - set(before)
