@@ -10,7 +10,10 @@ pytest.importorskip("torch")
 
 from foretrace.engine import load, predict
 from foretrace.errors import UsageError
+from foretrace.forager.journal import Journal
+from foretrace.forager.trajectory import Action, Ending, Header, Result, Step
 from foretrace.recipes import Recipe, load_recipe, override, run
+from foretrace.recipes.agents import with_agents
 from foretrace.recipes.cwm_32b import cwm_32b
 from foretrace.recipes.small import small
 from foretrace.recipes.tiny import tiny
@@ -57,6 +60,52 @@ def test_a_whole_run_from_nothing_to_a_model(minute: Recipe) -> None:
     run(minute, records.append)  # nothing is left to do
     assert {f: f.stat().st_mtime_ns for f in (minute.work / "shards").rglob("*.safetensors")} == shards
     assert [r for r in records if "loss" in r] == losses
+
+
+def trajectories(folder: Path, number: int) -> str:
+    """A folder of them, each of a task of its own."""
+    for task in range(number):
+        journal = Journal.claim(folder, f"t-{task}.p.0")
+        assert journal is not None
+        with journal:
+            journal.begin(
+                Header(episode=f"t-{task}.p.0", task=f"t-{task}", policy={"name": "p"}, system="", prompt="fix it")
+            )
+            look = Action.call("bash", f"cat {task}.py")
+            journal.append(Step(number=1, action=look, role="tool: bash", observation=f"x = {task}\n" * 20))
+            journal.append(Step(number=2, action=Action(content="Done.")))
+            journal.finish(Result(ending=Ending.SUBMITTED))
+    return str(folder)
+
+
+def test_agents_are_mixed_into_mid_training(minute: Recipe, tmp_path: Path) -> None:
+    records: list[dict[str, Any]] = []
+    recipe = with_agents(minute, [trajectories(tmp_path / "episodes", 12)], share=0.5)
+    run(recipe.until("midtrain"), records.append)
+    assert next(r["documents"] for r in records if r.get("data") == "agents") > 0
+    losses = [r for r in records if "loss_by_source" in r and "agents" in r["loss_by_source"]]
+    assert losses
+    assert {"action", "observation"} <= losses[-1]["loss_by_kind"].keys()
+
+
+def test_agents_have_their_share_and_nobody_twice() -> None:
+    before = tiny(Path("w"))
+    assert before.midtrain is not None
+    recipe = with_agents(with_agents(before, ["other"], 0.5), ["run"], 0.2)
+    assert recipe.midtrain is not None
+    weights = {source.name: source.weight for source in recipe.midtrain.mixture.sources}
+    assert weights.pop("agents") == pytest.approx(0.2 * (1 + 0.25))
+    assert weights == {source.name: source.weight for source in before.midtrain.mixture.sources}
+    assert dict(recipe.data)["agents"].sources == ("run",)
+    assert dict(recipe.data)["agents"].max_tokens == 4096, "the model's context, which is less than a row"
+    large = with_agents(cwm_32b(Path("w")), ["run"]).midtrain
+    assert large is not None
+    [agents] = [source for source in large.mixture.sources if source.name == "agents"]
+    assert agents.observation_share == 1.0, "half of them are left out already"
+    with pytest.raises(UsageError, match="share of agents"):
+        with_agents(before, ["run"], 1.0)
+    with pytest.raises(UsageError, match="this recipe has none"):
+        with_agents(replace(before, midtrain=None), ["run"])
 
 
 def test_data_that_is_not_the_recipes_to_make_must_be_there(minute: Recipe) -> None:

@@ -1,11 +1,14 @@
 """Trajectories as rows of tokens: actions are learnt, observations where it was drawn, and nothing can spell a special token."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-pytest.importorskip("pyarrow")
+pyarrow = pytest.importorskip("pyarrow")
+parquet = pytest.importorskip("pyarrow.parquet")
 
 from shard_contents import TOKENIZER, documents, job
 
@@ -124,6 +127,23 @@ def test_what_cannot_be_told_is_counted(tmp_path: Path) -> None:
     (tmp_path / "run" / "t-4.p.0.jsonl").write_bytes((tmp_path / "run" / "t-1.p.0.jsonl").read_bytes()[:-40])
     record = pack(job(tmp_path, tmp_path / "run"), TOKENIZER)
     assert (record.documents, dict(record.dropped)) == (1, {"trajectory that cannot be told": 2})
+
+
+def test_nothing_is_learnt_of_a_benchmarks_repositories(tmp_path: Path) -> None:
+    """Whether it is read from a run, from an export, or from a table of chats."""
+    fork = episode("t-2.p.0", "t-2")
+    fork = replace(fork, header=replace(fork.header, repo="someone/Django"))
+    for each in (episode(), fork):
+        write(tmp_path / "run", each)
+    export([episode(), fork], "chat", tmp_path / "chats")
+    rows = [json.loads(line) for line in (tmp_path / "chats" / "chat.jsonl").read_text().splitlines()]
+    keys = ("role", "content", "name", "loss", "thinking")
+    plain = [row | {"messages": [{key: m.get(key) for key in keys} for m in row["messages"]]} for row in rows]
+    parquet.write_table(pyarrow.Table.from_pylist(plain), tmp_path / "chats.parquet")
+    for number, source in enumerate(("run", "chats", "chats.parquet")):
+        record = pack(job(tmp_path / str(number), tmp_path / source), TOKENIZER)
+        assert (record.documents, dict(record.dropped)) == (1, {"of a benchmark's repository": 1}), source
+        assert "someone/Django is django/django of SWE-bench" in record.examples[0]
 
 
 def test_an_episode_that_is_not_over_is_no_row(tmp_path: Path) -> None:

@@ -227,3 +227,8 @@ def test_nothing_is_made_of_a_benchmark(image: RepoImage, tmp_path: Path, monkey
         (),
         "Flask is pallets/flask of SWE-bench, or a fork of it: nothing is made of it",
     )
+    histories = ((f"{tmp_path}/my/Django", "Django"), ("requests==2.0,2.1", "requests"))  # they are not even read
+    for place, name in histories:
+        made = make_tasks(Order(place=place, worlds=str(tmp_path / "worlds"), images=str(tmp_path / "images")))
+        assert made.instances == ()
+        assert made.problem.startswith(f"{name} is ")

@@ -175,6 +175,42 @@ def test_malformed_calls_are_answered_and_nothing_is_run(
     assert step.action.info["reply"].get("tool_calls") == bad.message().get("tool_calls"), "what came is kept as it came"
 
 
+def test_one_episode_with_everything_at_once_loses_nothing(task: Task, server: ModelServer, tmp_path: Path) -> None:
+    """Streamed calls; before each turn a fault; calls that cannot be run; huge outputs; and the server fails for good once."""
+    chatter = Say("I think. " * 2000)
+    flood = call("bash", command="seq 1000000")  # 6.9 MB
+    long_call = call("bash", command="cat > long <<'END'\n" + "y" * 20_000 + "\nEND\nwc -c long; rm long")
+    bad = [Say(calls=(("bash", '{"command": "touch x'),)), Say(calls=(("fly", "{}"),)), Say(calls=(("bash", "[1]"),))]
+    turns = [*bad[:2], flood, chatter, *REPAIR[:2], bad[2], long_call, *REPAIR[2:]]
+    server.brain = scripted(turns)
+    calm, _ = run(task, Chat(endpoint(server)), tmp_path / "calm")
+    faults = [each for fault in ("timeout", "429", "cut", "error", "html", "503") * 2 for each in (fault, "")]
+    server.requests.clear()
+    server.faults = [*faults[:10], *["500"] * 4]
+    first, second = Chat(endpoint(server)), Chat(endpoint(server))
+    with pytest.raises(EndpointError, match="answered 500"):
+        run(task, first, tmp_path / "wild")
+    server.faults = list(faults)
+    trajectory, result = run(task, second, tmp_path / "wild")
+
+    assert (result.ending, result.diff, result.turns) == (Ending.SUBMITTED, PATCH, len(turns))
+    assert read_trajectory(tmp_path / "wild" / f"{trajectory.header.episode}.jsonl") == trajectory
+    for step, other, said in zip(trajectory.steps, calm.steps, turns, strict=True):
+        assert (step.action.content, step.observation, step.state) == (other.action.content, other.observation, other.state)
+        assert step.action.info["reply"].get("tool_calls") == said.message().get("tool_calls"), "kept as it came"
+        assert (step.action.info["reply"].get("content") or "") == said.text
+        assert len(step.observation) < 17_000
+    assert [s.number for s in trajectory.steps if s.refused] == [1, 2, 4, 7]
+    assert trajectory.steps[2].observation.startswith("<output>\n1\n2\n")
+    assert "\n1000000\n" in trajectory.steps[2].observation
+    assert "20001 long" in trajectory.steps[7].observation
+    shown = server.requests[-1]["messages"][2:]  # in the end the model has seen all that is in the record, as it is there
+    assert [m["content"] for m in shown if m["role"] in ("tool", "user")] == [s.observation for s in trajectory.steps[:-1]]
+    assert all(complaint_of(request["messages"]) == "" for request in server.requests)
+    usages = [policy.endpoint.usage.requests for policy in (first, second)]
+    assert usages == [5, len(turns) - 5], "no turn is asked for twice"
+
+
 def test_a_call_in_text_is_taken_at_its_word(task: Task, server: ModelServer, tmp_path: Path) -> None:
     """Models that were told of functions write calls as text all the same."""
     server.brain = scripted([REPAIR_IN_TEXT[0], *REPAIR[1:]])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from foretrace.forager.benchmarks import SWE_BENCH, benchmark_of
+from foretrace.forager.benchmarks import SWE_BENCH, benchmark_of, why_not
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,8 @@ from foretrace.forager.benchmarks import SWE_BENCH, benchmark_of
 )
 def test_names_tell(repo: str, names: list[str], found: str | None) -> None:
     assert benchmark_of(repo, names) == found
+    told = f"{repo} is {found} of SWE-bench, or a fork of it: nothing is made of it"
+    assert why_not(repo, names) == (told if found else "")
 
 
 def test_every_one_of_them_is_found() -> None:

@@ -8,6 +8,7 @@ from real_image import OPTIONS, git, repository, seeded
 from small_image import needs_box
 
 from foretrace.errors import UsageError
+from foretrace.forager.benchmarks import SWE_BENCH
 from foretrace.forager.grading import Verdict, grade_patch
 from foretrace.forager.tasks.instance import Instance
 from foretrace.forager.tasks.issues import IssueOptions, Refused, issue_fix
@@ -55,6 +56,14 @@ def test_only_the_fix_solves_it(found: list[Instance | Refused], images: Path) -
     half = instance.patch.replace("+    return n // 2", "+    return n * 2")
     wrong = grade_patch(instance, half, image.image, image)
     assert (wrong.verdict, wrong.fail_to_pass) == (Verdict.FAILED, {"tests/test_half.py::test_half": False})
+
+
+def test_a_fork_is_known_by_its_packages(repo: Path, images: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SWE_BENCH, "someone/original", ("small",))  # type: ignore[arg-type]
+    [refused] = issue_fix(repo, images=images, options=IssueOptions(build=OPTIONS))  # the first image is enough
+    assert isinstance(refused, Refused)
+    assert refused.reason == "benchmark"
+    assert "small is someone/original of SWE-bench, or a fork of it" in refused.detail
 
 
 def test_what_is_judged_is_kept(repo: Path, images: Path, tmp_path: Path) -> None:

@@ -3,15 +3,20 @@
 import os
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from foretrace.cli import options
 
+if TYPE_CHECKING:
+    from foretrace.recipes import Recipe
+
 RECIPES = {
     "tiny": "6.4 M parameters: hours on two CPU cores",
     "small": "30 M parameters: for one GPU",
     "cwm_32b": "CWM's own 32 B, for a cluster",
+    "examples": "2.5 M parameters that write short functions from examples; what reinforcement learning begins with",
 }
 TOOLS = {"plot": ("foretrace.cli.train_plot", "draw the curves of one run or several")}
 
@@ -20,6 +25,7 @@ Examples:
   foretrace train tiny
   foretrace train tiny --work runs/mine midtrain.steps=500 midtrain.schedule.lr=0.002
   foretrace train tiny --until pretrain
+  foretrace train tiny --agents run --agents-share 0.2      trajectories of foretrace forage in mid-training
   foretrace train plot runs/mine/midtrain -o curves.html
   torchrun --nproc-per-node 8 -m foretrace train small --work runs/small
 """
@@ -68,9 +74,26 @@ def _recipe_command(name: str) -> click.Command:
     @click.argument("overrides", nargs=-1, metavar="[FIELD=VALUE]...")
     @click.option("--work", type=click.Path(path_type=Path), help=f"Folder of the run.  [default: runs/{name}]")
     @click.option("--until", metavar="STAGE", help="The last stage to train: pretrain, midtrain or sft.")
+    @click.option("--agents", multiple=True, metavar="RUN", help="Mix trajectories of foretrace forage into mid-training.")
+    @click.option("--agents-share", type=float, default=0.1, show_default=True, help="Of mid-training's tokens.")
     @options.as_json
-    def run_recipe(overrides: tuple[str, ...], work: Path | None, until: str | None, as_json: bool) -> None:
-        _run(name, overrides, work or Path("runs") / name, until, as_json)
+    def run_recipe(
+        overrides: tuple[str, ...],
+        work: Path | None,
+        until: str | None,
+        agents: tuple[str, ...],
+        agents_share: float,
+        as_json: bool,
+    ) -> None:
+        _need_torch()
+        from foretrace.recipes import load_recipe, override
+        from foretrace.recipes.agents import with_agents
+
+        recipe = load_recipe(name, work or Path("runs") / name)
+        if agents:
+            recipe = with_agents(recipe, agents, agents_share)
+        recipe = override(recipe, overrides)
+        _run(recipe.until(until) if until else recipe, as_json)
 
     return run_recipe
 
@@ -80,19 +103,19 @@ def _help(name: str) -> str:
     return f"{RECIPES[name][0].upper()}{RECIPES[name][1:]}.\n\n{fields}: docs/training.md."
 
 
-def _run(name: str, overrides: tuple[str, ...], work: Path, until: str | None, as_json: bool) -> None:
+def _need_torch() -> None:
     try:
         import torch  # noqa: F401
     except ImportError as error:
         from foretrace.errors import UsageError
 
         raise UsageError("training needs torch; install it with: pip install 'foretrace[train]'") from error
-    from foretrace.cli.progress import TrainingBar
-    from foretrace.recipes import load_recipe, run
 
-    recipe = load_recipe(name, work, overrides)
-    if until:
-        recipe = recipe.until(until)
+
+def _run(recipe: "Recipe", as_json: bool) -> None:
+    from foretrace.cli.progress import TrainingBar
+    from foretrace.recipes import run
+
     if os.environ.get("RANK", "0") != "0":  # one of several processes, of which the first tells
         run(recipe, lambda record: None)
         return

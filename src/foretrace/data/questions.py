@@ -66,8 +66,13 @@ def conversations(dataset: Dataset, asking: Asking = Asking(), seed: int = 0) ->
                 yield _conversation("output", subject, question, call["value"])
         examples = chosen[: asking.examples]
         if "program" in asking.tasks and _can_be_written(examples, asking.max_lines):
-            question = program_question(calls[0]["entry"], [(call["arguments"], call["value"]) for call in examples])
-            yield _conversation("program", subject, question, calls[0]["source"].strip())
+            shown = [(call["arguments"], call["value"]) for call in examples]
+            yield program_conversation(subject, calls[0]["source"], calls[0]["entry"], shown)
+
+
+def program_conversation(subject: str, source: str, entry: str, examples: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """A conversation in which a function is asked for by examples, and written."""
+    return _conversation("program", subject, program_question(entry, examples), source.strip())
 
 
 def _functions(dataset: Dataset, max_characters: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:

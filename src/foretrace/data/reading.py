@@ -16,6 +16,7 @@ from foretrace.data.dataset import Part
 from foretrace.data.trajectories import conversation_of
 from foretrace.data.units import TEXT_COLUMNS, Unit, columns_of
 from foretrace.errors import FormatError
+from foretrace.forager.benchmarks import why_not
 from foretrace.forager.journal import read_trajectory
 from foretrace.record.sink import read_output
 from foretrace.trace import Segment, Trace, binary_to_wire, from_text, read_binary, read_jsonl
@@ -47,6 +48,8 @@ class Refused:
 
 
 Found = Example | Refused
+BENCHMARK = "of a benchmark's repository"
+"""Why what an agent did in one is not learnt (CWM report, section 2.3)."""
 
 
 def read(unit: Unit) -> Iterator[Found]:
@@ -178,14 +181,19 @@ def _episodes(unit: Unit) -> Iterator[Found]:
     for name in unit.files:
         try:
             trajectory = read_trajectory(Path(name))
-            yield Example(name, trajectory.header.task, conversation_of(trajectory))
+            if reason := why_not(trajectory.header.repo):
+                yield Refused(name, BENCHMARK, reason)
+            else:
+                yield Example(name, trajectory.header.task, conversation_of(trajectory))
         except FormatError as error:
             yield Refused(name, "trajectory that cannot be told", str(error))
 
 
-def _chat(where: str, content: Any) -> Example:
+def _chat(where: str, content: Any) -> Found:
     """Chats about one program or task, or else those that begin with the same question, are one group."""
     messages = conversation(content)
+    if reason := why_not(str(content.get("repo") or "")):
+        return Refused(where, BENCHMARK, reason)
     asked = next((message.content for message in messages if message.role == "user"), messages[0].content)
     return Example(where, str(content.get("subject") or content.get("instance_id") or asked), messages)
 

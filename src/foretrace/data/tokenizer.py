@@ -126,7 +126,7 @@ class Tokenizer(ABC):
         except KeyError:
             raise UsageError(
                 f"this tokenizer has no token {token.value}; chats and traces need one that was trained with today's "
-                "special tokens, or CWM's own"
+                "special tokens (foretrace train tiny --until pretrain makes one, in runs/tiny), or CWM's own"
             ) from None
 
     def spelling(self, number: int) -> bytes:

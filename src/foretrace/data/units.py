@@ -35,6 +35,8 @@ _COLUMNS: dict[Material, tuple[str, ...]] = {
     "chat": ("messages",),
 }
 """What a table needs, to be of it."""
+_ABOUT = ("subject", "instance_id", "repo")
+"""What a row is about, where a table has it; the last two of chats alone."""
 _UNITS = 256
 """About as many units as these are wanted of each form, within the bounds below."""
 _BYTES = (1 << 20, 64 << 20)
@@ -157,11 +159,12 @@ def _looks(file: Path) -> tuple[Form, tuple[Material, ...]]:
 
 
 def columns_of(material: Material, file: Path) -> list[str]:
-    """The columns of a Parquet file that `material` is made of, and `subject`, what it is about, if it is there."""
+    """The columns of a Parquet file that `material` is made of, and those that say what it is about."""
     there = _columns(file)
     texts = next((name for name in ("source", *TEXT_COLUMNS) if name in there), "")
     needed = _COLUMNS.get(material, (texts,))
-    return list(dict.fromkeys([*(["subject"] if "subject" in there else []), *needed]))
+    about = [name for name in (_ABOUT if material == "chat" else _ABOUT[:1]) if name in there]
+    return list(dict.fromkeys([*about, *needed]))
 
 
 def _columns(file: Path) -> frozenset[str]:

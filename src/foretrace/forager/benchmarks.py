@@ -2,6 +2,7 @@
 
     benchmark_of("someone/Django", ["django"])       # "django/django": it must not be used
     benchmark_of("toolz/toolz")                      # None
+    why_not("someone/Django")                        # "someone/Django is django/django of SWE-bench, or a fork of it: …"
 
 CWM's report leaves out all repositories of SWE-bench and their forks (section 2.3). A fork keeps the name of its repository,
 of its distribution or of its package: one is enough. Other benchmarks are read from their files: `corpus.benchmarks`.
@@ -44,6 +45,12 @@ def benchmark_of(repo: str, names: Iterable[str] = ()) -> str | None:
     own = {_plain(re.split(r"[/:]", repo.rstrip("/").removesuffix(".git"))[-1]), *map(_plain, names)}
     known = ((theirs, {theirs.partition("/")[2], *others}) for theirs, others in SWE_BENCH.items())
     return next((theirs for theirs, called in known if own & called), None)
+
+
+def why_not(repo: str, names: Iterable[str] = ()) -> str:
+    """Why nothing may be made of a repository, nor learnt of it; empty if it may. Arguments as of `benchmark_of`."""
+    found = benchmark_of(repo, names)
+    return f"{repo} is {found} of SWE-bench, or a fork of it: nothing is made of it" if found else ""
 
 
 def _plain(name: str) -> str:

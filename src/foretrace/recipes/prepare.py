@@ -7,19 +7,20 @@ prepare(recipe, tokenizer, report)
 import json
 import sysconfig
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from foretrace.corpus import programs
+from foretrace.corpus.short_functions import SHOWN, short_functions
 from foretrace.data.dataset import open_dataset
 from foretrace.data.ledger import Record
 from foretrace.data.pack import PackJob, pack
 from foretrace.data.pipeline.definition import Definition
 from foretrace.data.pipeline.engines import open_engine
 from foretrace.data.pipeline.make import make
-from foretrace.data.questions import conversations
+from foretrace.data.questions import conversations, program_conversation
 from foretrace.data.tokenizer import FILE, Tokenizer
 from foretrace.data.units import Material
 from foretrace.errors import UsageError
@@ -80,17 +81,27 @@ def prepare(recipe: Recipe, tokenizer: Tokenizer, report: Report) -> None:
             report({"data": name, "documents": record.documents, "tokens": record.tokens})
 
 
-_MATERIALS: dict[str, Material] = {"traces": "trace", "questions": "chat", "text": "text"}
+_MATERIALS: dict[str, Material] = {
+    "traces": "trace",
+    "questions": "chat",
+    "examples": "chat",
+    "agents": "chat",
+    "text": "text",
+}
 
 
 def _sources(recipe: Recipe, name: str, data: Data, report: Report) -> tuple[Path, ...]:
     """What is packed, made first where it is not there to be read."""
     if data.kind == "text":
         return tuple(p for s in data.sources for p in (stdlib_sources() if s == "stdlib" else [Path(s)]))
+    if data.kind == "agents":
+        return tuple(map(Path, data.sources))
     if data.kind == "traces":
         return (_traces(recipe, name, data, report),)
     if data.kind == "questions":
         return (_questions(recipe, name, data),)
+    if data.kind == "examples":
+        return (_examples(recipe, name, data),)
     raise UsageError(f"{name}: no data of kind {data.kind!r}; known: {', '.join(_MATERIALS)}")
 
 
@@ -106,11 +117,29 @@ def _traces(recipe: Recipe, name: str, data: Data, report: Report) -> Path:
 
 
 def _questions(recipe: Recipe, name: str, data: Data) -> Path:
+    return _chats(recipe, name, lambda: conversations(open_dataset(recipe.work / "datasets" / data.of)))
+
+
+def _examples(recipe: Recipe, name: str, data: Data) -> Path:
+    kind, _, number = "".join(data.sources).partition(":")
+    if kind != "short" or not number.isdecimal():
+        raise UsageError(f"{name}: examples are of short:COUNT functions, not of {' '.join(data.sources)!r}")
+
+    def chats() -> Iterator[dict[str, Any]]:
+        for seed, function in enumerate(islice(short_functions(0), int(number))):
+            yield program_conversation(f"short-{seed}", function.source, function.entry, function.examples[:SHOWN])
+
+    return _chats(recipe, name, chats)
+
+
+def _chats(recipe: Recipe, name: str, make: Callable[[], Iterable[dict[str, Any]]]) -> Path:
+    """The file of conversations called `name`, made if it is missing."""
     file = recipe.work / "datasets" / f"{name}.jsonl"
     if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
         temporary = file.with_suffix(".tmp")
         with temporary.open("w", encoding="utf-8") as lines:
-            for conversation in conversations(open_dataset(recipe.work / "datasets" / data.of)):
+            for conversation in make():
                 lines.write(json.dumps(conversation, ensure_ascii=False) + "\n")
         temporary.replace(file)
     return file

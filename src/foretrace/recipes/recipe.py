@@ -16,10 +16,11 @@ class Data:
     """One source of tokens, made before training where its shards are missing."""
 
     sources: tuple[str, ...]
-    """Of traces and questions: what `foretrace data make` takes; of text: files and folders, `stdlib` being the
-    interpreter's own library."""
+    """Of traces and questions: what `foretrace data make` takes; of examples: `short:COUNT`; of agents: runs of
+    `foretrace forage`; of text: files and folders, `stdlib` being the interpreter's own library."""
     kind: str = "traces"
-    """`traces`, `questions` about the traces of the part called `of`, or `text`."""
+    """`traces`; `questions` about the traces of the part called `of`; `examples`, of which a function is to be found;
+    `agents`, trajectories; or `text`."""
     of: str = ""
     calls: int = 8
     """Argument lists of a function at most."""

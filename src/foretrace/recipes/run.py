@@ -6,13 +6,14 @@ from typing import Any
 
 from foretrace.errors import UsageError
 from foretrace.recipes.cwm_32b import cwm_32b
+from foretrace.recipes.examples import examples
 from foretrace.recipes.overrides import override
 from foretrace.recipes.prepare import make_tokenizer, prepare
 from foretrace.recipes.recipe import Recipe
 from foretrace.recipes.small import small
 from foretrace.recipes.tiny import tiny
 
-RECIPES: dict[str, Callable[[Path], Recipe]] = {"tiny": tiny, "small": small, "cwm_32b": cwm_32b}
+RECIPES: dict[str, Callable[[Path], Recipe]] = {"tiny": tiny, "small": small, "cwm_32b": cwm_32b, "examples": examples}
 
 
 def load_recipe(name: str, work: Path, settings: Iterable[str] = ()) -> Recipe:

@@ -18,6 +18,7 @@ from typing import Any
 
 from foretrace.corpus.episodes import is_of_tests
 from foretrace.errors import SandboxError
+from foretrace.forager.benchmarks import why_not
 from foretrace.forager.grading import Verdict, grade_patch
 from foretrace.forager.story import lines_of
 from foretrace.forager.tasks.history import Fix, fixes
@@ -59,7 +60,7 @@ class Refused:
     fix: Fix
     reason: str
     """`no text`, `no image`, `does not apply`, `nothing fails`, `everything fails` (without the fix nothing is imported),
-    `breaks tests`, `hangs`, `doubts`, `gold`."""
+    `breaks tests`, `hangs`, `doubts`, `gold`; or `benchmark`: of such a repository nothing is made."""
     detail: str = ""
 
 
@@ -82,7 +83,10 @@ def issue_fix(
     options = options or IssueOptions()
     for fix in fixes(repo, lines=options.lines):
         if fix.commit[:12] not in judged:
-            yield _judged(repo, fix, images, options)
+            found = _judged(repo, fix, images, options)
+            yield found
+            if isinstance(found, Refused) and found.reason == "benchmark":
+                return
 
 
 def _judged(repo: Path, fix: Fix, images: Path, options: IssueOptions) -> Instance | Refused:
@@ -94,6 +98,8 @@ def _judged(repo: Path, fix: Fix, images: Path, options: IssueOptions) -> Instan
     if built.image is None:
         return Refused(fix, "no image", built.reason)
     image = built.image
+    if reason := why_not(image.origin.name, image.modules):
+        return Refused(fix, "benchmark", reason)
     trial = _Trial(image, fix, options)
     before, after = ([trial.run(with_fix=fixed) for _ in range(RUNS)] for fixed in (False, True))
     if any(run is None for run in (*before, *after)):

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from foretrace.errors import ForetraceError
-from foretrace.forager.benchmarks import benchmark_of
+from foretrace.forager.benchmarks import why_not
 from foretrace.forager.tasks.instance import Instance
 from foretrace.forager.tasks.issues import IssueOptions, issue_fix
 from foretrace.forager.tasks.mutate import MutateOptions, mark_of, mutate_fix
@@ -120,10 +120,8 @@ def _make(order: Order) -> str:
     wanted = order.count - sum(record["instance"] is not None for record in records)
     if wanted <= 0:
         return ""
-    if not order.images:
-        image = load_image(order.place)
-        if benchmark := benchmark_of(image.origin.name, image.modules):
-            return f"{image.origin.name} is {benchmark} of SWE-bench, or a fork of it: nothing is made of it"
+    if reason := why_not(*_names(order)):
+        return reason
     order.part.parent.mkdir(parents=True, exist_ok=True)
     with order.part.open("a", encoding="utf-8") as file:
         for found in _found(order, records):
@@ -133,6 +131,15 @@ def _make(order: Order) -> str:
             if wanted <= 0:
                 break
     return ""
+
+
+def _names(order: Order) -> tuple[str, tuple[str, ...]]:
+    """What a repository is called, and its packages; those of a history are known when an image is built (`issues.py`)."""
+    if order.images:
+        releases = RELEASES.fullmatch(order.place)
+        return (releases[1] if releases else Path(order.place).name), ()
+    image = load_image(order.place)
+    return image.origin.name, tuple(image.modules)
 
 
 @dataclass(frozen=True, slots=True)
