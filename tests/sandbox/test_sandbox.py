@@ -2,11 +2,13 @@
 
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -253,6 +255,25 @@ def test_a_sandbox_ends_with_the_process_that_made_it() -> None:
             return
         time.sleep(0.05)
     pytest.fail("the server still runs")
+
+
+def test_a_job_talks_over_its_channel_and_only_its_own(sandbox: Sandbox) -> None:
+    answer = "import os\nwhile text := os.read(202, 100): os.write(202, text[::-1])"
+    ours, theirs = socket.socketpair()
+    with ours, ThreadPoolExecutor(1) as pool:
+
+        def talk() -> bytes:
+            ours.sendall(b"abc")
+            heard = ours.recv(100)
+            ours.shutdown(socket.SHUT_WR)
+            return heard
+
+        heard = pool.submit(talk)
+        with theirs:
+            result = sandbox.run("foretrace.sandbox.script:run", answer.encode(), QUICK, channel=theirs)
+        assert (result.status, heard.result()) == (Status.DONE, b"cba")
+        assert ours.recv(100) == b""  # nobody has the other end any more
+    assert said(sandbox, attempt("os.read(202, 1)")) == "OSError\n"
 
 
 def test_unknown_backends_and_closed_sandboxes_are_told() -> None:

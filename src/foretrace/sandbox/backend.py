@@ -122,19 +122,28 @@ class Sandbox:
         """What stands between a job and the machine, and whether the kernel could do it."""
         return dict(self._start().walls)
 
-    def run(self, function: str, payload: bytes, limits: SandboxLimits | None = None, stdin: str = "") -> Result:
+    def run(
+        self,
+        function: str,
+        payload: bytes,
+        limits: SandboxLimits | None = None,
+        stdin: str = "",
+        channel: socket.socket | None = None,
+    ) -> Result:
         """Runs `function(payload, output)`, named as `module:function`, where `output` is a file descriptor to write to.
 
-        A job has a second file, `TAIL`, empty at first, for what must outlive it, such as memory that it maps.
+        A job has a second file, `TAIL`, empty at first, for what must outlive it, such as memory that it maps. One end of
+        a pair of sockets may be its `channel`, by which it talks to who has the other: it finds it as the file `CHANNEL`.
+        Of what was said nobody knows when a sandbox fails, so with a channel there is one try only.
 
         Raises:
             SandboxError: the sandbox does not start.
 
         """
         limits = limits or SandboxLimits()
-        for _ in range(2):
+        for _ in range(2 if channel is None else 1):
             start = time.monotonic()
-            answer = self._ask(function, payload, limits, stdin)
+            answer = self._ask(function, payload, limits, stdin, channel)
             if answer is not None:
                 return self._result(answer, limits)
             if self._timed_out(start, limits):
@@ -158,7 +167,9 @@ class Sandbox:
         tail = _content(self._files["tail"], limits.file_mb << 20)
         return Result(status, answer["code"], output, stdout, stderr, answer["seconds"], answer["leftovers"], tail)
 
-    def _ask(self, function: str, payload: bytes, limits: SandboxLimits, stdin: str) -> dict[str, Any] | None:
+    def _ask(
+        self, function: str, payload: bytes, limits: SandboxLimits, stdin: str, channel: socket.socket | None
+    ) -> dict[str, Any] | None:
         """The server's answer; None if it did not give any, and was ended."""
         head = {"function": function, "stdin": stdin, "seconds": limits.seconds, "cpu": limits.cpu_seconds}
         head |= {"memory": limits.memory_mb << 20, "file": limits.file_mb << 20}
@@ -166,7 +177,9 @@ class Sandbox:
         try:
             text = json.dumps(head).encode()
             control.settimeout(_GRACE)
-            control.sendall(_HEAD.pack(len(text), len(payload)) + text + payload)
+            sizes = _HEAD.pack(len(text), len(payload))
+            sent = socket.send_fds(control, [sizes], [] if channel is None else [channel.fileno()])
+            control.sendall(sizes[sent:] + text + payload)
             return _receive(control, limits.seconds + _GRACE)
         except OSError:
             self._stop()

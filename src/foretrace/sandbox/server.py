@@ -27,8 +27,8 @@ from foretrace.sandbox import confine, landlock, seccomp
 
 FILES = ("stdin", "stdout", "stderr", "output", "tail")
 """Open files of a job."""
-OUTPUT, TAIL = 200, 201
-"""Numbers of the last two, which a program does not hit upon when it opens small integers."""
+OUTPUT, TAIL, CHANNEL = 200, 201, 202
+"""Numbers of the last two, which a program does not hit upon when it opens small integers; and of a job's channel."""
 HEAD = struct.Struct("<II")
 FAILED = 97
 """Exit code of a job whose function raised."""
@@ -117,22 +117,24 @@ class _Server:
     def serve(self) -> None:
         """Answers requests until there are no more."""
         while (request := self._receive()) is not None:
-            head, body = request
+            head, body, channel = request
             for file in self._files.values():
                 os.ftruncate(file, 0)
                 os.lseek(file, 0, os.SEEK_SET)
-            answer = self._run(head, body)
+            answer = self._run(head, body, channel)
             if answer is None:
                 return
             self._control.sendall(_message(answer))
 
-    def _receive(self) -> tuple[dict[str, Any], bytes] | None:
-        sizes = self._read(HEAD.size)
-        if sizes is None:
+    def _receive(self) -> tuple[dict[str, Any], bytes, int | None] | None:
+        """Head, body, and the file that came with them."""
+        first, files, _, _ = socket.recv_fds(self._control, HEAD.size, 1)
+        rest = self._read(HEAD.size - len(first)) if first else None
+        if rest is None:
             return None
-        head_size, body_size = HEAD.unpack(sizes)
+        head_size, body_size = HEAD.unpack(first + rest)
         head, body = self._read(head_size), self._read(body_size)
-        return (json.loads(head), body) if head is not None and body is not None else None
+        return (json.loads(head), body, files[0] if files else None) if head is not None and body is not None else None
 
     def _read(self, size: int) -> bytes | None:
         parts = bytearray()
@@ -143,7 +145,7 @@ class _Server:
             parts += part
         return bytes(parts)
 
-    def _run(self, head: dict[str, Any], body: bytes) -> dict[str, Any] | None:
+    def _run(self, head: dict[str, Any], body: bytes, channel: int | None) -> dict[str, Any] | None:
         """Runs one job to its end; None if there is nobody left to tell."""
         self._jobs += 1
         folder = os.path.join(self._folder, str(self._jobs))
@@ -154,7 +156,9 @@ class _Server:
         start = time.monotonic()
         pid = os.fork()
         if pid == 0:
-            self._child(function, body, folder, head, success)
+            self._child(function, body, folder, head, success, channel)
+        if channel is not None:
+            os.close(channel)
         is_over, is_wanted = self._await(pid, head["seconds"])
         seconds = time.monotonic() - start
         _kill_group(pid)
@@ -184,14 +188,20 @@ class _Server:
         return process in found, self._control.fileno() not in found
 
     def _child(
-        self, function: Callable[[bytes, int], None], body: bytes, folder: str, head: dict[str, Any], success: int
+        self,
+        function: Callable[[bytes, int], None],
+        body: bytes,
+        folder: str,
+        head: dict[str, Any],
+        success: int,
+        channel: int | None,
     ) -> NoReturn:
         """The job's process."""
         code = FAILED
         try:
             confine.die_with_parent()
             os.setsid()
-            self._arrange_files(folder)
+            self._arrange_files(folder, channel)
             _limit(head)
             confine.set_dumpable(True)
             seccomp.restrict_signals()
@@ -237,13 +247,14 @@ class _Server:
             time.sleep(0.0005)
         os._exit(1)  # they multiply faster than they die: whoever started this process ends all
 
-    def _arrange_files(self, folder: str) -> None:
-        """Standard streams, the output and the tail, and no other file open."""
-        kept = [fcntl.fcntl(self._files[name], fcntl.F_DUPFD, TAIL + 1) for name in FILES]
-        for file, number in zip(kept, (0, 1, 2, OUTPUT, TAIL), strict=True):
+    def _arrange_files(self, folder: str, channel: int | None) -> None:
+        """Standard streams, the output and the tail, the channel if there is one, and no other file open."""
+        wanted = [*(self._files[name] for name in FILES), *([] if channel is None else [channel])]
+        kept = [fcntl.fcntl(file, fcntl.F_DUPFD, CHANNEL + 1) for file in wanted]
+        for file, number in zip(kept, (0, 1, 2, OUTPUT, TAIL, CHANNEL), strict=False):
             os.dup2(file, number)
         os.closerange(3, OUTPUT)
-        os.closerange(TAIL + 1, 1 << 16)
+        os.closerange(OUTPUT + len(kept) - 3, 1 << 16)
         os.chdir(folder)
         os.environ["TMPDIR"] = os.environ["HOME"] = folder
 
