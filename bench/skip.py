@@ -1,6 +1,6 @@
 """How often a skipped step is right, by how many steps were left out: `python bench/skip.py [MODEL]`.
 
-From real steps of held-out programs the model writes the step after the line, the loop or the call (`debug/skip.py`); it is
+From real steps of held-out programs the model writes the step after the line, the loop or the call (`engine/skip.py`); it is
 right if its line and all of its values are.
 """
 
@@ -9,12 +9,12 @@ import sys
 from collections import defaultdict
 
 from foretrace.debug.reality import Reality, same
-from foretrace.debug.skip import WHAT, skip_to, targets_of
-from foretrace.debug.structure import Structure
 from foretrace.engine import Step, build_prompt, load
+from foretrace.engine.skip import WHAT, skip_to, targets_of
 from foretrace.errors import UsageError
 from foretrace.evals import Share, held_out_cases
 from foretrace.evals.traces import HELD_OUT_SEED
+from foretrace.trace.structure import Structure
 
 PROGRAMS, STEPS = 150, 4
 CLASSES = ((0, 0), (1, 2), (3, 5), (6, 10), (11, 10**9))

@@ -13,8 +13,9 @@ from foretrace.debug.calibration.features import Mode, Part, names
 from foretrace.debug.calibration.make import KEYS, calibrate, measure_on
 from foretrace.debug.calibration.maps import MARKS
 from foretrace.debug.calibration.samples import collect
-from foretrace.debug.calibration.stored import FILE, Calibration, fingerprint, folder_of
+from foretrace.debug.calibration.stored import FILE, Calibration
 from foretrace.debug.calibration.text import text, text_elsewhere
+from foretrace.engine.load import fingerprint, folder_of
 from foretrace.errors import CheckpointError, UsageError
 from foretrace.trace import Event
 

@@ -11,9 +11,10 @@ from calibrated import calibration, cases, oracle
 
 from foretrace.debug.calibration.features import Mode, Part, Past, kind_of
 from foretrace.debug.calibration.maps import MARKS, mark
-from foretrace.debug.calibration.stored import FILE, fingerprint
+from foretrace.debug.calibration.stored import FILE
 from foretrace.debug.confidence import Confidence, confidence_of
 from foretrace.engine import Step, Value, build_prompt
+from foretrace.engine.load import fingerprint
 from foretrace.errors import CheckpointError
 from foretrace.evals import Case
 from foretrace.trace import Event, Frame

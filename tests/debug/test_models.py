@@ -11,12 +11,12 @@ from foretrace.debug.confidence import Confidence, confidence_of
 from foretrace.debug.invent import argument_list, function_of, invent, parameters
 from foretrace.debug.pages import page
 from foretrace.debug.reality import Reality
-from foretrace.debug.skip import Target, skip_to, targets_of
-from foretrace.debug.structure import Structure
 from foretrace.debug.view import state
 from foretrace.engine import Finish, StopReason, TokenPredictor, build_prompt, load, load_predictor, predict
+from foretrace.engine.skip import Target, skip_to, targets_of
 from foretrace.errors import EndpointError, UsageError
 from foretrace.trace import Event
+from foretrace.trace.structure import Structure
 
 STEPS = """def f(n):
     x = n + 1

@@ -4,9 +4,9 @@ import pytest
 from sessions import LETTERS, LONG, NESTED, recorded
 
 from foretrace.debug.passes import Passes
-from foretrace.debug.structure import Structure
 from foretrace.debug.timeline import Timeline, given
 from foretrace.trace import Event
+from foretrace.trace.structure import Structure
 
 ODD = """def f(xs):
     for x in xs:

@@ -10,7 +10,7 @@ from foretrace.cli.debug_desk import Desk, Verb, locals_of
 from foretrace.cli.debug_moves import whole
 from foretrace.cli.debug_show import show_stop
 from foretrace.debug import save_session
-from foretrace.debug.skip import WHAT
+from foretrace.engine.skip import WHAT
 from foretrace.errors import RefusedError, UsageError
 from foretrace.trace import Outcome
 

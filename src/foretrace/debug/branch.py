@@ -50,7 +50,7 @@ class Change:
     temperature: float = 0.0
     """Of `SAMPLE`."""
     skip: str = ""
-    """What is left out; see `skip.py`."""
+    """What is left out; see `engine/skip.py`."""
 
 
 @dataclass(slots=True, eq=False)

@@ -18,8 +18,9 @@ import numpy as np
 
 from foretrace.debug.calibration.features import Mode, Part, Past, features_of_line, features_of_value
 from foretrace.debug.calibration.maps import MARKS, mark
-from foretrace.debug.calibration.stored import Calibration, folder_of
+from foretrace.debug.calibration.stored import Calibration
 from foretrace.engine import Step
+from foretrace.engine.load import folder_of
 
 RAW_TERCILES = (0.98, 0.9995)
 """Of the raw probabilities of the packaged model's values. They rank the values of a model that has no calibration, and do

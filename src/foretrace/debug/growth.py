@@ -8,12 +8,12 @@ they have computed for what begins alike.
 """
 
 from foretrace.debug.branch import Branch
-from foretrace.debug.skip import skip_to, targets_of
-from foretrace.debug.structure import Structure
 from foretrace.debug.timeline import given
 from foretrace.debug.types import Settings
 from foretrace.engine import Engine, Finish, Predictor, Step, Steps, StopReason, TokenPredictor, finish_of
+from foretrace.engine.skip import skip_to, targets_of
 from foretrace.errors import UsageError
+from foretrace.trace.structure import Structure
 
 _END = Finish(StopReason.END)
 

@@ -13,9 +13,9 @@ from bisect import bisect_right
 from collections import Counter
 from dataclasses import dataclass, field
 
-from foretrace.debug.structure import Loop, Structure
 from foretrace.debug.timeline import Timeline
 from foretrace.trace import Event
+from foretrace.trace.structure import Loop, Structure
 
 
 @dataclass(slots=True, eq=False)

@@ -17,10 +17,10 @@ from enum import StrEnum
 from functools import cached_property
 
 from foretrace.debug.branch import Branch
-from foretrace.debug.structure import Structure
 from foretrace.debug.timeline import Timeline, given
 from foretrace.engine import Finish, Step, StopReason, trace_of
 from foretrace.trace import Diff, Divergence, Frame, Outcome, Trace, diff
+from foretrace.trace.structure import Structure
 
 _NOWHERE = -1
 

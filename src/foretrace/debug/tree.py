@@ -15,13 +15,13 @@ from foretrace.debug.growth import Growth, engine_of
 from foretrace.debug.invent import prompt_with
 from foretrace.debug.passes import Passes
 from foretrace.debug.reality import Comparison, Reality, common_end, first_difference
-from foretrace.debug.skip import targets_of
-from foretrace.debug.structure import Structure
 from foretrace.debug.timeline import Timeline, given
 from foretrace.debug.types import MAX_TEMPERATURE, Settings
 from foretrace.engine import Finish, Predictor, Prompt, Step, StopReason
+from foretrace.engine.skip import targets_of
 from foretrace.errors import UsageError
 from foretrace.trace import Trace
+from foretrace.trace.structure import Structure
 
 MAX_BRANCHES = 256
 

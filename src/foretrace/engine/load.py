@@ -8,16 +8,22 @@ load("org/name")                                         a folder that Hugging F
 """
 
 import difflib
+import hashlib
 import re
 from collections.abc import Collection
 from importlib.resources import files
+from math import prod
 from pathlib import Path
 
 from foretrace.engine.embedded import EmbeddedEngine
 from foretrace.engine.types import Engine
 from foretrace.errors import UsageError
 from foretrace.model.checkpoint import load_checkpoint
+from foretrace.model.tensors import open_tensors
 
+_PATTERNS = ("*.safetensors", "*.distcp")
+"""Files of weights: Hugging Face's and ours, Meta's."""
+_BLOCK, _BLOCKS = 4096, 256
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
@@ -61,6 +67,41 @@ def find_folder(model: str) -> Path | None:
     if folder.is_dir():
         return folder
     return _cached(model) or (folder if "/" in model else None)
+
+
+def folder_of(model: str) -> Path | None:
+    """Where a model's weights are, by the name that `load` knows it by; None of one that has no folder."""
+    name = model.removeprefix("torch:").split(",")[0]
+    return None if "://" in name else find_folder(name)
+
+
+def fingerprint(folder: Path) -> str:
+    """What tells the weights of a folder from others: 32 hexadecimal digits.
+
+    Of each file its size and 256 blocks of 4 KiB spread over it, so that 65 GB take no longer than 1 MB. Training changes
+    every block.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(path for pattern in _PATTERNS for path in folder.glob(pattern)):
+        size = file.stat().st_size
+        digest.update(f"{file.name} {size} ".encode())
+        with file.open("rb") as opened:
+            for number in range(_BLOCKS):
+                opened.seek(number * max(size - _BLOCK, 0) // (_BLOCKS - 1))
+                digest.update(opened.read(_BLOCK))
+    return digest.hexdigest()[:32]
+
+
+def parameters_of(folder: Path) -> int | None:
+    """How many weights a folder's safetensors files hold, by their headers; None where it has no such files.
+
+    Raises:
+        CheckpointError: a file is damaged.
+
+    """
+    files_of_weights = sorted(folder.glob("*.safetensors"))
+    shapes = [tensor.shape for file in files_of_weights for tensor in open_tensors(file).values()]
+    return sum(map(prod, shapes)) if shapes else None
 
 
 def parse_options(text: str, known: Collection[str]) -> tuple[str, dict[str, str]]:

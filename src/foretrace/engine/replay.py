@@ -6,7 +6,7 @@ It is sure of everything and knows of nothing else. Frames are told by their num
 that a user edits changes nothing of what follows.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from foretrace.engine.alternatives import Alternative
@@ -36,15 +36,8 @@ class ReplayPredictor:
             FormatError: it is no trace.
 
         """
-        if not path.is_file():
-            raise UsageError(f"no trace at {path}; make one with: foretrace record FILE::FUNCTION -o {path}")
-        data = read_output(path)
-        try:
-            lines = [] if data.startswith(MAGIC) else data.decode().splitlines(keepends=True)
-        except UnicodeDecodeError as error:
-            raise FormatError(f"{path} is neither a recording nor JSON Lines: byte {error.start} is no UTF-8") from error
-        traces = read_jsonl(lines, partial=True) if lines else read_binary(data, partial=True)
-        trace = next(iter(traces), None)
+        traces = traces_in(path)
+        trace = next(traces, None)
         if trace is None:
             raise UsageError(f"{path} holds no trace; make one with: foretrace record FILE::FUNCTION -o {path}")
         return cls(trace, name)
@@ -106,3 +99,23 @@ class ReplayPredictor:
             raise UsageError(
                 f"{self._name} is a trace of another program ({self.trace.header.path}); open it with its own source"
             )
+
+
+def traces_in(path: Path) -> Iterator[Trace]:
+    """The traces of a file in the binary form or in JSON Lines; a last one that was cut is truncated.
+
+    Raises:
+        UsageError: there is no such file.
+        FormatError: it holds something else.
+
+    """
+    if not path.is_file():
+        raise UsageError(f"no trace at {path}; make one with: foretrace record FILE::FUNCTION -o {path}")
+    data = read_output(path)
+    if data.startswith(MAGIC):
+        return read_binary(data, partial=True)
+    try:
+        lines = data.decode().splitlines(keepends=True)
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path} is neither a recording nor JSON Lines: byte {error.start} is no UTF-8") from error
+    return read_jsonl(lines, partial=True)

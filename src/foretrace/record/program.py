@@ -39,7 +39,17 @@ def record_program(
         RecordError: running the module's top level, or evaluating the arguments, raised.
 
     """
-    limits = limits or Limits()
+    data, error = recorded_bytes(source, entry, arguments, limits or Limits(), native=native)
+    trace = next(read_binary(data), None)
+    if trace is None:
+        raise nothing_recorded(entry, error)
+    return replace(trace, header=replace(trace.header, path="<string>"))
+
+
+def recorded_bytes(
+    source: str, entry: str, arguments: str, limits: Limits, *, native: bool | None = None
+) -> tuple[bytes, BaseException | None]:
+    """`record_program` for who hands the bytes on; beside them what the program raised. There may be no trace in them."""
     filename = f"<foretrace-{next(_numbers)}>"
     namespace = load_module(source, filename)
     function = find_function(namespace, entry)
@@ -47,10 +57,7 @@ def record_program(
     out, lines = bytearray(), source.split("\n")
     session = open_session({filename: lines}.get, limits, entry=entry, output=out, native=native)
     error = call(session, limits, function, *args, **kwargs)
-    trace = next(read_binary(bytes(out)), None)
-    if trace is None:
-        raise nothing_recorded(entry, error)
-    return replace(trace, header=replace(trace.header, path="<string>"))
+    return bytes(out), error
 
 
 def call(

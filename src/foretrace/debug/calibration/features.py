@@ -23,7 +23,7 @@ from typing import Self
 
 from foretrace.debug.calibration.maps import log_odds
 from foretrace.engine import Step, Value
-from foretrace.evals.literal import type_name
+from foretrace.evals.scorers.literal import type_name
 from foretrace.trace import Event
 
 _MOST_NATS = 12.0

@@ -8,7 +8,6 @@ The file is small and can be read: weights of features, corners of curves, and w
 fitted on. It belongs to certain weights, whose fingerprint it holds.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -21,14 +20,11 @@ from foretrace.debug.calibration.domain import Domain
 from foretrace.debug.calibration.features import Mode, Part, names
 from foretrace.debug.calibration.maps import ProbabilityMap
 from foretrace.debug.calibration.report import Measured
-from foretrace.engine.load import find_folder
+from foretrace.engine.load import fingerprint
 from foretrace.errors import CheckpointError
 
 FILE = "calibration.json"
 VERSION = 1
-_PATTERNS = ("*.safetensors", "*.distcp")
-"""Files of weights: Hugging Face's and ours, Meta's."""
-_BLOCK, _BLOCKS = 4096, 256
 
 Key = tuple[Part, Mode]
 
@@ -123,29 +119,6 @@ class Calibration:
         temporary = file.with_name(f".{file.name}.{os.getpid()}")
         temporary.write_text(_pretty(values) + "\n", encoding="utf-8")
         temporary.replace(file)
-
-
-def folder_of(model: str) -> Path | None:
-    """Where the calibration of a model is, by the name that `engine.load` knows it by; None of one that has no folder."""
-    name = model.removeprefix("torch:").split(",")[0]
-    return None if "://" in name else find_folder(name)
-
-
-def fingerprint(folder: Path) -> str:
-    """What tells the weights of a folder from others: 32 hexadecimal digits.
-
-    Of each file its size and 256 blocks of 4 KiB spread over it, so that 65 GB take no longer than 1 MB. Training changes
-    every block.
-    """
-    digest = hashlib.sha256()
-    for file in sorted(path for pattern in _PATTERNS for path in folder.glob(pattern)):
-        size = file.stat().st_size
-        digest.update(f"{file.name} {size} ".encode())
-        with file.open("rb") as opened:
-            for number in range(_BLOCKS):
-                opened.seek(number * max(size - _BLOCK, 0) // (_BLOCKS - 1))
-                digest.update(opened.read(_BLOCK))
-    return digest.hexdigest()[:32]
 
 
 def _parts(nested: Mapping[str, Mapping[str, Any]]) -> list[tuple[Key, Any]]:

@@ -3,25 +3,18 @@
 pieces("a=1 b='x y'", " ")      # ['a=1', "b='x y'"]
 """
 
-import ast
 from functools import lru_cache
+
+from foretrace.trace.literals import identity, read_literal
 
 MAX_CHARACTERS = 20_000
 _OPENING, _CLOSING = "([{<", ")]}>"
-_TOO_ODD = (ValueError, SyntaxError, TypeError, MemoryError, RecursionError)
 
 
 @lru_cache(maxsize=2048)
 def literal(text: str) -> tuple[bool, object]:
     """Whether `text` is a Python literal, and its value, which is not to be changed."""
-    if len(text) > MAX_CHARACTERS or text.startswith("<"):
-        return False, None
-    if text in ("set()", "frozenset()"):
-        return True, set() if text == "set()" else frozenset()
-    try:
-        return True, ast.literal_eval(text.strip())
-    except _TOO_ODD:
-        return False, None
+    return (False, None) if text.startswith("<") else read_literal(text, MAX_CHARACTERS)
 
 
 def exact_literal(text: str) -> object:
@@ -30,17 +23,6 @@ def exact_literal(text: str) -> object:
     if valid and (repr(value) == text or isinstance(value, set)):
         return value
     return None
-
-
-def identity(value: object) -> object:
-    """A key that is equal for literals of the same value and the same types throughout: 1, 1.0 and True differ."""
-    if isinstance(value, list | tuple):
-        return type(value), tuple(identity(item) for item in value)
-    if isinstance(value, dict):
-        return dict, frozenset((identity(k), identity(v)) for k, v in value.items())
-    if isinstance(value, set | frozenset):
-        return type(value), frozenset(identity(item) for item in value)
-    return type(value), repr(value) if isinstance(value, float | complex) else value
 
 
 def same_value(a: str, b: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a debugger must know of a program's text: its loops, and where its functions can be left.
+"""What a tool that follows an execution must know of a program's text: its loops, and where its functions can be left.
 
 structure = Structure(source)
 structure.loops_at("count_letters", 4)        # (Loop(head=range(3, 4), body=range(4, 5), …),), outermost first

@@ -7,6 +7,8 @@ other, and guesses.
 
     targets = targets_of(structure, frame, "line")          # [Target(event='line', line=5)]
     step = skip_to(engine, prompt, known, targets, budget=500)
+
+Where many are skipped at once, `FrameWriter.open_return` gives what the engine is to continue.
 """
 
 import ast
@@ -14,12 +16,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from foretrace.debug.structure import Structure
 from foretrace.engine import Engine, Finish, Prompt, Step, StopReason
 from foretrace.engine.predictor import MOST_NEXT
 from foretrace.engine.steps import FrameReader, extended
 from foretrace.errors import FormatError, UsageError
 from foretrace.trace import EVENT_TOKENS, Event, Frame, FrameParser, Token, frame_segments
+from foretrace.trace.structure import Structure
 
 WHAT = ("line", "loop", "call")
 """What can be skipped: what the line at the position calls; the rest of its loop; the rest of its function."""
@@ -74,17 +76,17 @@ def skip_to(
     seed: int = 0,
 ) -> Step | Finish:
     """The frame at the likeliest of some targets, as the model writes it after `known`; or why there is none."""
-    writer = _Writer(engine, extended(prompt, known), budget, temperature, seed)
+    writer = FrameWriter(engine, extended(prompt, known), budget, temperature, seed)
     if not writer.has_room:
         return Finish(StopReason.CONTEXT)
     event = writer.choose_event(target.event for target in targets)
     return writer.write(event, [target.line for target in targets if target.event is event])
 
 
-class _Writer:
-    """Writes one frame, part by part: some are given, some generated."""
+class FrameWriter:
+    """Writes one frame after a prompt, part by part: some are given, some generated."""
 
-    def __init__(self, engine: Engine, prompt: Prompt, budget: int, temperature: float, seed: int) -> None:
+    def __init__(self, engine: Engine, prompt: Prompt, budget: int, temperature: float = 0.0, seed: int = 0) -> None:
         self.engine, self.prompt, self.budget = engine, prompt, budget
         self.temperature, self.seed = temperature, seed
         self._start = engine.tokenizer.encode(prompt.segments)
@@ -113,9 +115,18 @@ class _Writer:
             if finish is None and not self.has_room:
                 finish = Finish(StopReason.CONTEXT)
             return finish or self._step(self._choose_line(lines, Token.FRAME_SEP))
-        self._give([token(Token.ACTION_SEP)])
-        line = self._choose_line(lines, Token.ARG_SEP)
+        line = self._open_value(lines)
         return self._generate(token(Token.FRAME_SEP)) or self._step(line)
+
+    def open_return(self, lines: Sequence[int]) -> list[int]:
+        """Gives all of a return frame at one of the lines but its value; all tokens so far, of the prompt too."""
+        self._give([self.engine.tokenizer.id_of(EVENT_TOKENS[Event.RETURN])])
+        self._open_value(lines)
+        return [*self._start, *self._ids]
+
+    def _open_value(self, lines: Sequence[int]) -> int:
+        self._give([self.engine.tokenizer.id_of(Token.ACTION_SEP)])
+        return self._choose_line(lines, Token.ARG_SEP)
 
     def _give(self, ids: Sequence[int]) -> None:
         self._ids += ids
