@@ -29,7 +29,8 @@ from foretrace.data.loader import Loader
 from foretrace.data.mixture import Mixture, Source
 from foretrace.data.tokenizer import Tokenizer
 from foretrace.engine import load
-from foretrace.evals.fidelity import Case, evaluate
+from foretrace.evals.benchmarks.fidelity import measure
+from foretrace.evals.cases import Case
 from foretrace.evals.statistics import Mean, Share
 from foretrace.evals.traces import HELD_OUT_SEED, held_out_cases
 from foretrace.model.config import ModelConfig
@@ -216,12 +217,12 @@ class Experiment:
     def _predict(self, checkpoint: Path, seed: int) -> dict[str, Any]:
         """Greedy predictions of held-out programs by the embedded engine."""
         cases = held_out(self.size.cases, seed)
-        shares = evaluate(load(str(checkpoint)), cases, title="held-out programs", max_tokens=MAX_TOKENS).shares()
+        shares = measure(load(str(checkpoint)), cases, max_tokens=MAX_TOKENS)
         names = {
-            "output": "output pass@1",
-            "exact": "exact trace",
-            "state": "state exact match (true history)",
-            "action": "action exact match (true history)",
+            "output": "output",
+            "exact": "whole trace",
+            "state": "state (true history)",
+            "action": "action (true history)",
         }
         return {ours: [shares[theirs].hits, shares[theirs].total] for ours, theirs in names.items()}
 

@@ -9,6 +9,7 @@
     ├── PipelineError    a dataset that cannot be finished; what is done is kept
     ├── SandboxError     a sandbox that does not start
     ├── EndpointError    a model server that cannot be reached, refuses, or answers something else than was asked for
+    ├── EvaluationError  an evaluation that cannot be trusted: its controls are judged wrongly
     └── RefusedError     executing is not allowed here
 
 Messages say what, where, and what to do next. The command line prints them without a traceback.
@@ -61,6 +62,12 @@ class SandboxError(ForetraceError):
 
 class EndpointError(ForetraceError):
     """A model server that cannot be reached, refuses, or answers something else than was asked for."""
+
+    exit_code = 3
+
+
+class EvaluationError(ForetraceError):
+    """An evaluation that cannot be trusted: its controls are judged wrongly."""
 
     exit_code = 3
 

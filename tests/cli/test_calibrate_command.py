@@ -8,7 +8,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from foretrace.cli.main import cli
-from foretrace.debug.calibration.stored import FILE, Calibration, fingerprint
+from foretrace.debug.calibration.stored import FILE, Calibration
+from foretrace.engine.load import fingerprint
 
 
 def calibrate(*arguments: object) -> Result:

@@ -99,7 +99,7 @@ def test_doctor_uses_what_it_checks() -> None:
         (["predict", "{program}::double", "--args", "1", "--model", "./none"], 3, "no checkpoint folder"),
         (["predict", "{program}::double", "--budget", "many"], 2, "write 4096 or 4k"),
         (["diff", "none.jsonl", "none.jsonl"], 2, "foretrace record"),
-        (["eval", "cruxeval", "--data", "none.jsonl"], 2, "no CRUXEval data"),
+        (["eval", "run", "cruxeval"], 2, "there is no benchmark 'cruxeval'; did you mean cruxeval-o"),
         (["train", "huge"], 2, "No such command 'huge'"),
         (["train", "tiny", "midtrain.stesp=3"], 2, "did you mean 'steps'"),
         (["train", "tiny", "train.steps=many"], 2, "train.steps"),

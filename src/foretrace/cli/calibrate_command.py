@@ -86,8 +86,9 @@ def command(
 def _fit(model: str, programs: int, output: Path | None) -> "Calibration":
     from foretrace.cli.progress import Bar
     from foretrace.debug.calibration.make import calibrate
-    from foretrace.debug.calibration.stored import FILE, fingerprint, folder_of
+    from foretrace.debug.calibration.stored import FILE
     from foretrace.engine import load_predictor
+    from foretrace.engine.load import fingerprint, folder_of
     from foretrace.evals.traces import CALIBRATION_SEED, held_out_cases
 
     traces: dict[str, Trace] = {}
@@ -118,7 +119,8 @@ def _check_writable(file: Path, option: str) -> None:
 
 
 def _stored(model: str, file: Path | None) -> "Calibration":
-    from foretrace.debug.calibration.stored import FILE, Calibration, folder_of
+    from foretrace.debug.calibration.stored import FILE, Calibration
+    from foretrace.engine.load import folder_of
     from foretrace.errors import UsageError
 
     folder = folder_of(model)

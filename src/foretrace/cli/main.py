@@ -20,7 +20,7 @@ COMMANDS = {
     "web": "the debugger in a browser",
     "debug": "step through a prediction, both ways, in the terminal",
     "data": "make datasets of traces, and look at them",
-    "eval": "score a model: cruxeval, traces",
+    "eval": "measure models on benchmarks; run, compare, report",
     "train": "train a model from a recipe",
     "calibrate": "learn how sure a model may be of what it predicts",
     "serve": "a model for programs: OpenAI's completions, and traces",

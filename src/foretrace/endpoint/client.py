@@ -86,14 +86,14 @@ class Endpoint:
         )
         self._lock = threading.Lock()
 
-    def complete(self, prompt: Prompt) -> Completion:
-        """The model's answer to one prompt.
+    def complete(self, prompt: Prompt, **fields: Any) -> Completion:
+        """The model's answer to one prompt; `fields` are others of the request (`top_p`, `stop`, …).
 
         Raises:
             EndpointError: the server cannot be reached, refuses, keeps failing or answers nonsense, or money is out.
 
         """
-        answer = self.post("/chat/completions" if self.chat else "/completions", self._body(prompt))
+        answer = self.post("/chat/completions" if self.chat else "/completions", self._body(prompt) | fields)
         try:
             completion = read_completion(answer, chat=self.chat, logprobs=self.logprobs)
         except EndpointError as error:
@@ -133,7 +133,7 @@ class Endpoint:
         except EndpointError as error:
             raise EndpointError(self._without_key(f"{self.url}: {error}")) from None
         self._count(reply.prompt_tokens, reply.completion_tokens)
-        cost = self._cost(reply.prompt_tokens, reply.completion_tokens)
+        cost = self.price_of(reply.prompt_tokens, reply.completion_tokens)
         return replace(reply, model=reply.model or self.model, cost=cost)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
@@ -249,9 +249,10 @@ class Endpoint:
             usage.requests += 1
             usage.prompt_tokens += prompt
             usage.completion_tokens += completion
-            usage.cost = self._cost(usage.prompt_tokens, usage.completion_tokens)
+            usage.cost = self.price_of(usage.prompt_tokens, usage.completion_tokens)
 
-    def _cost(self, prompt: int, completion: int) -> float:
+    def price_of(self, prompt: int, completion: int) -> float:
+        """What so many tokens cost, at `prices`."""
         return (prompt * self.prices[0] + completion * self.prices[1]) / 1e6
 
     def _without_key(self, text: str) -> str:

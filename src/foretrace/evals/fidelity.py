@@ -1,209 +1,183 @@
-"""Trace fidelity: how well a model predicts executions, step by step and to the end.
+"""Trace fidelity: how much of a predicted execution is right, step by step and to the end.
 
-Two views of the same programs (CWM report, arXiv:2510.02387, table 9, which gives only the second for steps):
-free-running, where the model lives with its own mistakes (output, whole trace, first error), and with true history,
-where each step is predicted after the real ones (state and action exact match).
+    compare_run(read_trace(answer, prompt), real)       # free-running: the model lived with its own mistakes
+    compare_steps(frames_of(answer), real)              # true history: each step was predicted after the real ones
 
-    report = evaluate(engine, cases);  print(report.text())
+The two are different things, and figures for steps of the one must not stand beside those of the other (CWM report,
+arXiv:2510.02387, table 9, has steps with the true history). A step is a frame after the first, which is given: its
+*state* is what its locals are, or what is returned or raised; its *action* is its event and its line.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+import ast
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import numpy as np
+from foretrace.evals.scorers.literal import same_literal, type_name
+from foretrace.trace import Event, Frame, Outcome, Segment, Token, Trace, diff, frame_segments
+from foretrace.trace.syntax import UNREADABLE, parse
 
-from foretrace.engine import Engine, build_prompt, predict_many
-from foretrace.evals.literal import same_literal, type_name
-from foretrace.evals.statistics import Share
-from foretrace.trace import Outcome, Segment, Token, Trace, diff, frame_segments
-
-LENGTHS = ((1, 5), (6, 10), (11, 20), (21, 40), (41, 80), (81, 10**9))
-"""Classes of trace length, in frames."""
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One program with its real execution."""
-
-    name: str
-    source: str
-    entry: str
-    arguments: str
-    real: Trace
-    expected: str
-    """The returned value as a literal, by the benchmark where it says so, else by the real execution."""
+FORMAT, OUTPUT, STATE, ACTION, WHOLE = "valid format", "output", "state", "action", "whole trace"
+"""Measures, of each program."""
+PARTS = (
+    *(f"{STATE} of {kind}" for kind in ("int", "str", "list", "dict", "tuple", "bool")),
+    *(f"{STATE} after {ran}" for ran in ("assignment", "augmented assignment", "expression", "for", "while", "if")),
+    *(f"{STATE} after {ran}" for ran in ("comprehension", "return")),
+)
+"""The frequent ones of the kinds of steps; see `step_kinds`."""
+CUT = ("tokens", "context")
+"""Details of a trace that a limit of the model ended."""
 
 
 @dataclass(slots=True)
-class CaseResult:
-    """What became of one case."""
+class Fidelity:
+    """What is right of one prediction."""
 
-    name: str
-    frames: int
-    value_type: str
-    expected: str
-    predicted: str | None
-    right_output: bool = False
-    exact_trace: bool = False
-    fits: bool = True
-    divergence: str | None = None
+    hits: Counter[str] = field(default_factory=Counter)
+    totals: Counter[str] = field(default_factory=Counter)
     first_error: int | None = None
-    states: list[bool] = field(default_factory=list)
-    actions: list[bool] = field(default_factory=list)
+    """The first step that is wrong, 0 being the call frame, which is given."""
+    divergence: str = ""
+    """Its kind, as `foretrace.trace.diff` names it."""
+    told: str | None = None
+    """What the call is said to return."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON Lines."""
-        steps = {"steps": len(self.actions), "right_states": sum(self.states), "right_actions": sum(self.actions)}
-        names = ("name", "frames", "value_type", "expected", "predicted", "right_output", "exact_trace", "fits")
-        return {n: getattr(self, n) for n in (*names, "divergence", "first_error")} | steps
+    def count(self, name: str, right: bool) -> None:
+        """Counts one case of a measure."""
+        self.totals[name] += 1
+        self.hits[name] += right
 
+    def is_right(self, name: str) -> bool:
+        """Whether every case of a measure is right, and there is one."""
+        return 0 < self.totals[name] == self.hits[name]
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The results of all cases."""
-
-    title: str
-    engine: str
-    results: tuple[CaseResult, ...]
-
-    def shares(self) -> dict[str, Share]:
-        """The headline shares."""
-        rows = self.results
-        return {
-            "output pass@1": Share.of(r.right_output for r in rows),
-            "exact trace": Share.of(r.exact_trace for r in rows),
-            "state exact match (true history)": Share.of(s for r in rows for s in r.states),
-            "action exact match (true history)": Share.of(a for r in rows for a in r.actions),
-            "did not fit the context": Share.of(not r.fits for r in rows),
-        }
-
-    def by_type(self) -> dict[str, Share]:
-        """Output pass@1 by type of the expected value, most frequent first."""
-        return self._grouped(lambda r: r.value_type)
-
-    def by_length(self) -> dict[str, Share]:
-        """Output pass@1 by number of frames of the real trace."""
-        grouped = self._grouped(lambda r: next(f"{a}-{b}" for a, b in LENGTHS if a <= max(r.frames, 1) <= b))
-        names = {f"{a}-{b}": f"{a}-{b}" if b < 10**9 else f"over {a - 1}" for a, b in LENGTHS}
-        return {names[key]: grouped[key] for key in names if key in grouped}
-
-    def divergences(self) -> dict[str, int]:
-        """How often each kind of divergence came first."""
-        return dict(Counter(r.divergence for r in self.results if r.divergence).most_common())
-
-    def first_errors(self) -> dict[str, int]:
-        """At which step free-running predictions first went wrong."""
-        steps = [r.first_error for r in self.results if r.first_error is not None]
-        bounds = ((1, 1), (2, 3), (4, 7), (8, 15), (16, 10**9))
-        return {f"{a}-{b}" if b < 10**9 else f"{a}+": sum(a <= s <= b for s in steps) for a, b in bounds}
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {
-            "v": 1,
-            "eval": self.title,
-            "model": self.engine,
-            "cases": len(self.results),
-            "shares": {name: share.to_dict() for name, share in self.shares().items()},
-            "by_type": {name: share.to_dict() for name, share in self.by_type().items()},
-            "by_length": {name: share.to_dict() for name, share in self.by_length().items()},
-            "first_divergence": self.divergences(),
-            "first_error_step": self.first_errors(),
-        }
-
-    def text(self) -> str:
-        """For people."""
-        lines = [f"{self.title}: {len(self.results)} programs, model {self.engine}, greedy, 95 % intervals", ""]
-        lines += [f"  {name:<36}{share.text()}" for name, share in self.shares().items()]
-        for title, groups in (("by value type", self.by_type()), ("by frames", self.by_length())):
-            lines += ["", f"  output pass@1 {title}"]
-            lines += [f"    {name:<34}{share.text()}" for name, share in groups.items()]
-        lines += ["", "  first divergence: " + ", ".join(f"{k} {v}" for k, v in self.divergences().items())]
-        lines += ["  step of the first error: " + ", ".join(f"{k}: {v}" for k, v in self.first_errors().items())]
-        return "\n".join(lines)
-
-    def _grouped(self, key: Callable[[CaseResult], str]) -> dict[str, Share]:
-        groups: dict[str, list[bool]] = defaultdict(list)
-        for result in self.results:
-            groups[key(result)].append(result.right_output)
-        ordered = sorted(groups.items(), key=lambda item: -len(item[1]))
-        return {name: Share.of(outcomes) for name, outcomes in ordered}
+    @property
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """All measures."""
+        return {name: (self.hits[name], total) for name, total in self.totals.items()}
 
 
-def evaluate(
-    engine: Engine,
-    cases: Sequence[Case],
-    *,
-    title: str,
-    max_tokens: int = 3072,
-    grammar: bool = False,
-    progress: Callable[[int, int], None] | None = None,
-) -> Report:
-    """Predicts every case greedily and compares with reality.
-
-    Args:
-        grammar: decode under the grammar of the program's traces; one step given the true history is judged without.
-        progress: called with (cases done, cases wanted).
-
-    """
-    results = []
-    size = 64
-    for start in range(0, len(cases), size):
-        chunk = cases[start : start + size]
-        calls = [(case.source, case.entry, case.arguments) for case in chunk]
-        predictions = predict_many(engine, calls, max_tokens=max_tokens, grammar=grammar)
-        results += [score(engine, case, trace) for case, trace in zip(chunk, predictions, strict=True)]
-        if progress:
-            progress(len(results), len(cases))
-    return Report(title, engine.name, tuple(results))
-
-
-def score(engine: Engine, case: Case, predicted: Trace) -> CaseResult:
-    """Compares one prediction with reality, and asks the engine for each step after the true ones."""
-    result = CaseResult(case.name, len(case.real), type_name(case.expected), case.expected, predicted.result)
-    result.fits = predicted.header.detail not in ("context", "tokens")
-    if predicted.result is not None and predicted.header.outcome is Outcome.RETURNED:
-        result.right_output = same_literal(predicted.result, case.expected)
-    difference = diff(predicted, case.real)
-    result.exact_trace = difference.agrees
-    if difference.first is not None:
-        result.divergence, result.first_error = difference.first.kind, difference.first.step
-    result.states, result.actions = step_matches(engine, case)
-    return result
+def compare_run(predicted: Trace | None, real: Trace) -> Fidelity:
+    """Compares a free-running prediction frame by frame; None: there is none. What is missing is wrong."""
+    found = Fidelity()
+    frames = predicted.frames if predicted else ()
+    kinds = step_kinds(real)
+    for at in range(1, len(real)):
+        ours, theirs = frames[at] if at < len(frames) else None, real.frames[at]
+        state = ours is not None and (ours.locals, ours.value) == (theirs.locals, theirs.value)
+        action = ours is not None and _same_action(ours, theirs)
+        _count_step(found, kinds[at], state, action)
+    has_ended = predicted is not None and predicted.header.outcome is not Outcome.TRUNCATED
+    found.count(FORMAT, has_ended)
+    found.told = predicted.result if predicted else None
+    expected = real.result
+    if expected is not None:
+        found.count(OUTPUT, found.told is not None and same_literal(found.told, expected))
+    else:
+        found.count(OUTPUT, predicted is not None and predicted.exception == real.exception)
+    difference = diff(predicted, real) if predicted else None
+    found.count(WHOLE, difference is not None and difference.agrees)
+    if difference is None:
+        found.first_error, found.divergence = 1, "format"
+    elif difference.first:
+        found.first_error, found.divergence = difference.first.step, difference.first.kind
+    return found
 
 
-def step_matches(engine: Engine, case: Case) -> tuple[list[bool], list[bool]]:
-    """For each frame after the first: whether its state (or value) and its action are right given the true past.
-
-    A part is right if greedy decoding would write every one of its tokens. Frames beyond the context are wrong.
-    """
-    prompt = build_prompt(case.source, case.entry, case.arguments)
-    ids, spans = engine.tokenizer.encode(prompt.segments), []
-    for frame in list(frame_segments(case.real.frames))[len(prompt.frames) :]:
-        spans.append(_spans(engine, frame, len(ids)))
-        ids += engine.tokenizer.encode(frame)
-    fitting = ids[: engine.context_length]
-    best, _ = engine.predict_next(fitting)
-    hits = np.zeros(len(ids), dtype=bool)
-    hits[1 : len(fitting)] = best[: len(fitting) - 1] == np.array(fitting[1:])
-    states = [bool(hits[list(state)].all()) for state, _ in spans]
-    actions = [bool(hits[list(action)].all()) for _, action in spans]
-    return states, actions
+def compare_steps(predicted: Sequence[Sequence[Segment]], real: Trace) -> Fidelity:
+    """Compares frames that were each predicted after the true ones before them; a part is right if its text is."""
+    found, kinds = Fidelity(), step_kinds(real)
+    for at, theirs in enumerate(frame_segments(real.frames)):
+        if not at:
+            continue
+        ours = predicted[at] if at < len(predicted) else []
+        right_state, right_action = _same_parts(ours, theirs)
+        _count_step(found, kinds[at], right_state, right_action)
+        if found.first_error is None and not (right_state and right_action):
+            found.first_error, found.divergence = at, "line" if not right_action else _kind_of_state(real.frames[at])
+        if at == len(real) - 1:
+            found.count(OUTPUT, right_state)
+    found.count(WHOLE, found.first_error is None)
+    return found
 
 
-def _spans(engine: Engine, frame: Sequence[Segment], start: int) -> tuple[range, tuple[int, ...]]:
-    """Positions of a frame's state (locals or value) and of its action (event and source line)."""
-    parts = []
-    position, before = start, None
+def _kind_of_state(frame: Frame) -> str:
+    return "value" if frame.locals is not None else frame.event.value
+
+
+def _count_step(found: Fidelity, kinds: Sequence[str], state: bool, action: bool) -> None:
+    found.count(STATE, state)
+    found.count(ACTION, action)
+    for kind in kinds:
+        found.count(f"{STATE} {kind}", state)
+
+
+def _same_action(ours: Frame, theirs: Frame) -> bool:
+    same_place = ours.line == theirs.line or not (ours.line and theirs.line)
+    return (ours.event, ours.source) == (theirs.event, theirs.source) and same_place
+
+
+def _same_parts(ours: Sequence[Segment], theirs: Sequence[Segment]) -> tuple[bool, bool]:
+    """Whether the state (or value) of a frame and its action are right."""
+    event = theirs[0]
+    parts, true = _texts(ours), _texts(theirs)
+    state, source = (
+        (None, Token.ACTION_SEP) if event in (Token.CALL_SEP, Token.LINE_SEP) else (Token.ARG_SEP, Token.ACTION_SEP)
+    )
+    says_event = bool(ours) and ours[0] is event
+    return parts.get(state) == true[state], says_event and parts.get(source) == true[source]
+
+
+def _texts(frame: Sequence[Segment]) -> dict[Token | None, str]:
+    """The texts of a frame by the separator that is before them; None: the event, or nothing."""
+    found: dict[Token | None, str] = {}
+    before: Token | None = None
     for segment in frame:
-        # how a text is tokenised depends on the special token before it
-        context: list[Segment] = [] if before is None else [before]
-        length = len(engine.tokenizer.encode([*context, segment])) - len(context)
-        parts.append(range(position, position + length))
-        position += length
-        before = segment if isinstance(segment, Token) else before
-    carries_locals = frame[0] in (Token.CALL_SEP, Token.LINE_SEP)
-    state, source = (parts[1], parts[3]) if carries_locals else (parts[4], parts[2])
-    return state, (*parts[0], *source)
+        if isinstance(segment, Token):
+            before = segment if segment in (Token.ACTION_SEP, Token.ARG_SEP) else None
+        else:
+            found.setdefault(before, segment)
+    return found
+
+
+# ---------------------------------------------------------------------------------------------------
+# What a step is of
+
+
+def step_kinds(trace: Trace) -> list[tuple[str, ...]]:
+    """Of each frame: `of int` for each type of a value that is new in it, and `after for`: the statement that ran."""
+    statements = _statements(trace.header.source)
+    found: list[tuple[str, ...]] = []
+    last: dict[int, Mapping[str, str]] = {}
+    for at, frame in enumerate(trace.frames):
+        before = {} if frame.event is Event.CALL else last.get(frame.depth, {})
+        texts = {"": frame.value or ""} if frame.locals is None else frame.locals
+        new = {type_name(text) for name, text in texts.items() if before.get(name) != text}
+        if frame.locals is not None:
+            last[frame.depth] = frame.locals
+        ran = statements.get(trace.frames[at - 1].line, "other") if at else "call"
+        found.append((*(f"of {kind}" for kind in sorted(new)), f"after {ran}"))
+    return found
+
+
+_KINDS: dict[type[ast.AST], str] = {
+    ast.FunctionDef: "def", ast.AsyncFunctionDef: "def", ast.Return: "return", ast.Assign: "assignment",
+    ast.AnnAssign: "assignment", ast.AugAssign: "augmented assignment", ast.For: "for", ast.While: "while", ast.If: "if",
+    ast.Expr: "expression", ast.Try: "try", ast.ExceptHandler: "except", ast.With: "with", ast.Raise: "raise",
+    ast.Assert: "assert", ast.Break: "break", ast.Continue: "continue", ast.Delete: "del", ast.Pass: "pass",
+    ast.ListComp: "comprehension", ast.SetComp: "comprehension", ast.DictComp: "comprehension",
+    ast.GeneratorExp: "comprehension", ast.Lambda: "lambda",
+}  # fmt: skip
+
+
+def _statements(source: str) -> dict[int, str]:
+    """The kind of statement that begins on each line, by what runs there; what has a comprehension in it is one."""
+    try:
+        nodes = list(ast.walk(parse(source)))
+    except UNREADABLE:
+        return {}
+    found: dict[int, str] = {}
+    for node in nodes:  # outer ones come first
+        if type(node) in _KINDS:
+            found[getattr(node, "lineno", 0)] = _KINDS[type(node)]
+    return found

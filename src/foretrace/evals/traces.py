@@ -1,6 +1,7 @@
-"""The same measures on a held-out part of our own corpus: programs from seeds that no training shard draws from.
+"""Programs with their real traces, held out of training: from seeds that no training shard draws from.
 
-report = evaluate(engine, held_out_cases(500), title="held-out synthetic traces")
+for case in held_out_cases(500):
+case.source, case.real.frames
 """
 
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from itertools import count
 
 from foretrace.corpus import synthesise
 from foretrace.errors import RecordError, UsageError
-from foretrace.evals.fidelity import Case
+from foretrace.evals.cases import Case
 from foretrace.record import record_source, recording_sandbox
 from foretrace.trace import Limits
 

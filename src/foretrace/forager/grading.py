@@ -23,9 +23,10 @@ from foretrace.sandbox.environment import Environment, EnvironmentLimits, Image,
 from foretrace.sandbox.environments import open_environment
 
 CONFIGURATION = frozenset(
-    {"pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml", "sitecustomize.py", "usercustomize.py"}
+    {"pytest.ini", ".pytest.ini", "pytest.toml", ".pytest.toml", "tox.ini", "setup.cfg", "pyproject.toml"}
+    | {"sitecustomize.py", "usercustomize.py", "entry_points.txt"}
 )
-"""Files, wherever they are, that decide how tests run."""
+"""Files, wherever they are, that decide how tests run; `entry_points.txt`, of a distribution's metadata, names plugins."""
 _PATCH, _TESTS = "/tmp/foretrace.patch", "/tmp/foretrace.tests"
 
 
@@ -115,26 +116,31 @@ def grade_patch(
 def put_tests_back(environment: Environment, instance: Instance) -> tuple[str, ...]:
     """Brings the files that decide about tests back to what the image has; those that were touched.
 
+    What the image has beside its commit, such as the metadata of an installed project, cannot be put back: it is removed.
+
     Raises:
         SandboxError: the environment broke.
 
     """
-    touched = []
+    touched = {}
     for change in environment.changes(environment.workdir):
         path = PurePosixPath(change.path).relative_to(environment.workdir).as_posix()
-        if ".git" in path.split("/") or "__pycache__" in path.split("/") or not decides(path, instance):
-            continue
-        touched.append(path)
-        if change.kind is Kind.ADDED:
+        if not {".git", "__pycache__"}.intersection(path.split("/")) and decides(path, instance):
+            touched[path] = change
+    for path, change in sorted(touched.items(), key=lambda item: item[1].kind is not Kind.ADDED):  # a folder for a file
+        is_back = change.kind is not Kind.ADDED and _checked_out(environment, path)
+        if not is_back and change.kind is not Kind.REMOVED:
             environment.remove(change.path)
-        else:
-            environment.exec(["git", "checkout", "--quiet", "HEAD", "--", path], seconds=60)
     return tuple(touched)
 
 
 def decides(path: str, instance: Instance) -> bool:
     """Whether a file is part of the tests or of how they run."""
     return path in instance.test_files or is_of_tests(path) or PurePosixPath(path).name in CONFIGURATION
+
+
+def _checked_out(environment: Environment, path: str) -> bool:
+    return environment.exec(["git", "checkout", "--quiet", "HEAD", "--", path], seconds=60).code == 0
 
 
 def _apply(environment: Environment, at: str, patch: str) -> str:
