@@ -113,6 +113,8 @@ def test_the_selftest_tells_what_it_tried() -> None:
         (["run", "halting", "--model", "control:best"], "there is no control 'best'"),
         (["run", "halting", "--window", "2025"], "write the first day and the day after the last"),
         (["run", "halting", "--window", "2025-02-01..2024-10-01"], "is no window"),
+        (["run", "halting", "--window", "2024-10-01..2025-02-01"], "the items of halting are not chosen by --window"),
+        (["run", "cruxeval-o", "--count", "5"], "the items of cruxeval-o are not chosen by --count"),
         (["run", "halting:trace", "--samples", "3"], "3 samples at temperature 0 are copies of one"),
         (["run", "halting", "--temperature", "nan"], "not a number"),
         (["compare", ".", "."], "is no run; make one"),

@@ -1,6 +1,7 @@
 """Code is read out of answers as it was written, and put into programs and calls that say the same."""
 
 import math
+import sys
 from typing import Any
 
 import pytest
@@ -86,7 +87,8 @@ def test_names_that_begin_alike_are_other_names() -> None:
     assert run(program_of(prompt, "def find_all(x):\n    return [find(x)]\n", "find_all"), "find_all(1)") == [1]
 
 
-def test_the_preamble_leaves_builtins_as_they_are() -> None:
+def test_the_preamble_leaves_builtins_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "setrecursionlimit", lambda limit: None)  # it is this process's own
     space: dict[str, Any] = {}
     exec(PREAMBLE, space)
     assert eval("pow(2, 5, 7), Counter('aab')['a'], heapq.nlargest(1, [1, 2]), List[int], inf", space)[:2] == (4, 2)

@@ -1,6 +1,6 @@
 """pass@k, intervals and tests against what can be counted out."""
 
-from itertools import combinations
+from itertools import combinations, product
 from math import isclose
 
 import numpy as np
@@ -59,6 +59,22 @@ def test_a_difference_is_seen_in_pairs_that_two_intervals_hide() -> None:
     separate = [bootstrap(each.tolist(), range(400)) for each in (first, second)]
     assert separate[0].high > separate[1].low
     assert paired([0.0] * 50, range(50)).p == 1.0
+
+
+@pytest.mark.parametrize("clusters", [1, 3, 6])
+def test_a_few_items_prove_little_however_much_they_agree(clusters: int) -> None:
+    """Against all ways of flipping the signs of clusters, of two items each, that differ in one direction."""
+    found = paired([1.0] * 2 * clusters, [number // 2 for number in range(2 * clusters)])
+    flipped = [abs(sum(signs)) >= clusters for signs in product((-1, 1), repeat=clusters)]
+    assert isclose(found.p, sum(flipped) / len(flipped))
+    assert (found.value, found.high) == (1.0, 1.0)
+    assert isclose(found.low, Share(clusters, clusters).interval[0])
+    worse = paired([-1.0] * clusters, range(clusters))
+    assert (worse.low, worse.high) == (-1.0, -found.low)
+
+
+def test_a_few_items_that_differ_among_many_prove_little_too() -> None:
+    assert paired([1.0] * 5 + [0.0] * 95, range(100)).p == mcnemar(0, 5)
 
 
 def test_steps_of_one_program_are_no_independent_evidence() -> None:

@@ -13,7 +13,7 @@ from foretrace.evals.synthetic.surface import accuracy
 from foretrace.evals.synthetic.termination import find_cycle, is_plain, show_all
 from foretrace.evals.types import Item, Options, Reason, Setting, Verdict
 from foretrace.record import record_program
-from foretrace.trace import Limits, Trace, to_segments, to_text
+from foretrace.trace import Event, Limits, Trace, to_segments, to_text
 
 PUBLISHED = "d9bcdc6b5a416111"
 ENDLESS = "def f(n, m):\n    while n != m:\n        n = (n + 2) % 6\n    return n\n"
@@ -122,6 +122,7 @@ def test_of_a_predicted_trace_its_end_or_its_cycle_is_the_answer() -> None:
         ("thinking…\n[/THOUGHT]\n[ANSWER]\nNO\n[/ANSWER]", "no"),
         ("<think>[ANSWER]no[/ANSWER]</think>[ANSWER]yes[/ANSWER]", "yes"),
         ("<think>[ANSWER]no[/ANSWER]", None),
+        ("The answer goes between [ANSWER] and [/ANSWER].\n[ANSWER]yes[/ANSWER]", "yes"),
         ("[ANSWER]yes and no[/ANSWER]", None),
         ("it goes on and on [/THOUGHT]", None),
         ("", None),
@@ -157,6 +158,21 @@ def test_a_state_within_a_for_loop_proves_nothing() -> None:
     heads = [frame.state for frame in trace.frames if frame.line == 3]
     assert heads[-1] in heads[:-1]
     assert find_cycle(trace.frames, source) is None
+
+
+def test_a_line_within_a_statement_proves_nothing() -> None:
+    """Python comes back to the first line of a call of several lines when its arguments are there."""
+    for source in (
+        "def f(n):\n    x = max(\n        n,\n        3)\n    return x\n",
+        "def f(n):\n    while max(\n        n,\n        3) > 5:\n        n = 1\n    return n\n",
+    ):
+        assert is_plain(source)
+        trace = recorded(source, "1")
+        heads = [frame.state for frame in trace.frames if frame.line == 2 and frame.event is Event.LINE]
+        assert trace.result is not None
+        assert len(heads) > 1
+        assert all(state == heads[0] for state in heads)
+        assert find_cycle(trace.frames, source) is None
 
 
 def test_values_that_are_not_shown_in_full_prove_nothing() -> None:

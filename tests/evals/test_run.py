@@ -106,6 +106,20 @@ def test_an_answer_is_kept_for_whoever_wants_its_item(tmp_path: Path) -> None:
     assert not (tmp_path / "run" / PART / ANSWERS).exists()
 
 
+def test_two_runs_at_once_in_one_folder_lose_no_part(tmp_path: Path) -> None:
+    """The second begins and ends while the first is at work."""
+
+    def interrupted(item: Item, sample: int) -> str:
+        if item.id == "sum-0":
+            carry_out([plan(sums(name="others"))], Scripted(right), tmp_path / "run")
+        return right(item, sample)
+
+    carry_out([plan()], Scripted(interrupted), tmp_path / "run")
+    parts = Run.open(tmp_path / "run").parts
+    assert set(parts) == {PART, "others.plain"}
+    assert all(part.manifest["ended"] and len(part.samples()) == 8 for part in parts.values())
+
+
 PROGRAM = """
 import sys
 from pathlib import Path

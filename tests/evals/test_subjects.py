@@ -104,6 +104,15 @@ def test_a_run_can_be_scored_again(tmp_path: Path) -> None:
     assert verdicts[0] == verdicts[1]
 
 
+def test_what_a_server_failed_at_is_no_answer_when_it_is_scored_again(tmp_path: Path) -> None:
+    file = tmp_path / "samples.jsonl"
+    rows = [{"item": f"sum-{n}", "sample": 0, "raw": "", "error": "the server answered 500"} for n in range(20)]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    run = carry_out([plan(sums(20))], find_subject(f"completions:{file}"), tmp_path / "run")
+    samples = run.parts["sums.plain"].samples()
+    assert [(s.reason, s.error) for s in samples] == [("broken", "the server answered 500")] * 20
+
+
 @pytest.mark.parametrize(
     ("model", "said"),
     [

@@ -4,8 +4,14 @@ import click
 
 from foretrace.cli import options
 
+_EXAMPLES = """\b
+Examples:
+  foretrace eval list
+  foretrace eval list cruxeval-o halting
+"""
 
-@click.command("list")
+
+@click.command("list", epilog=_EXAMPLES)
 @click.argument("names", nargs=-1, metavar="[BENCHMARK]…")
 @options.as_json
 def command(names: tuple[str, ...], as_json: bool) -> None:

@@ -30,7 +30,7 @@ from foretrace.evals.scorers.rules import same_with_tuples
 from foretrace.evals.types import Item, Reason, Score, Setting, Verdict
 from foretrace.sandbox import SandboxLimits
 
-LIMITS = SandboxLimits(seconds=5, cpu_seconds=5, memory_mb=1024, file_mb=64)
+LIMITS = SandboxLimits(seconds=5, cpu_seconds=5, memory_mb=2048, file_mb=64)
 SLACK_SECONDS = 20.0
 """Beyond the limits of all that an attack may run: the end of its processes, the removal of its files, a busy machine."""
 _HOST_FILE = "no_host_file:"

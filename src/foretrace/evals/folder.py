@@ -11,6 +11,7 @@ A run that is killed at any moment goes on where it was: an answer that was paid
 line that was cut by the kill is dropped, and nothing is there twice.
 """
 
+import fcntl
 import json
 import os
 from collections.abc import Mapping
@@ -159,9 +160,20 @@ class Run:
             raise UsageError(f"{self.folder} has {'several parts' if found else 'no part'} called {name!r}; it has: {there}")
         return found[0]
 
-    def write(self) -> None:
-        """Replaces run.json as a whole."""
+    def put(self, name: str, manifest: Mapping[str, Any]) -> None:
+        """Puts a part into run.json, beside those that other processes have put there since it was read."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            there = Run.open(self.folder).content["parts"] if (self.folder / MANIFEST).exists() else {}
+            self.content["parts"] |= there | {name: dict(manifest)}
+            self._write()
+        finally:
+            os.close(lock)  # and with it the lock
+
+    def _write(self) -> None:
+        """Replaces run.json as a whole."""
         temporary = self.folder / f".{MANIFEST}.part"
         with open(temporary, "w", encoding="utf-8") as file:
             json.dump(self.content, file, indent=1)

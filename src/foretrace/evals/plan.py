@@ -26,6 +26,8 @@ from foretrace.evals.types import Benchmark, Item, Options, Sampling, Setting
 
 _PACKAGES = ("numpy", "math-verify", "torch", "httpx", "tokenizers")
 """Whose versions may change an answer or a verdict."""
+_CHOICES = {"window": "--window", "seed": "--items-seed", "count": "--count"}
+"""Of `Options`, as the command line has them."""
 _FIXED = ("benchmark", "style", "setting", "items_sha256")
 """What of a part never changes; of its sampling all but the number of samples."""
 
@@ -55,10 +57,11 @@ class Plan:
         """The plan for `BENCHMARK:STYLE`; of `sampling`, what is None stays as published.
 
         Raises:
-            UsageError: there is no such benchmark or style.
+            UsageError: there is no such benchmark or style, or its items are not chosen by what `options` says.
 
         """
         benchmark, style = find_style(name)
+        _check_options(benchmark, options or Options())
         chosen = {key: value for key, value in sampling.items() if value is not None}
         drawn = replace(benchmark.styles[style].sampling, **chosen)
         return cls(
@@ -92,6 +95,13 @@ class Plan:
             raise UsageError(f"{self.benchmark.name} has no items in {self.options.window or 'what was chosen'}")
         assert len({item.id for item in items}) == len(items), f"{self.benchmark.name}: ids of items are not unique"
         return items
+
+
+def _check_options(benchmark: Benchmark, options: Options) -> None:
+    """What would change nothing is refused: it would stand beside a score as if it had."""
+    for name, told in _CHOICES.items():
+        if getattr(options, name) is not None and name not in benchmark.chosen_by:
+            raise UsageError(f"the items of {benchmark.name} are not chosen by {told}; leave it out, or say --limit N")
 
 
 def begin(folder: Path, subject: Subject) -> Run:

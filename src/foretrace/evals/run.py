@@ -74,8 +74,7 @@ def carry_out(plans: Sequence[Plan], subject: Subject, folder: Path, *, workers:
         with judge_of(plan.benchmark, plan.style, plan.setting, workers=workers) as judge:
             part = _begin_part(run, plan, items, judge)
             _Work(plan, items[: plan.limit], subject, part).carry_out(judge, workers, watch)
-        run.content["parts"][plan.folder] |= {"ended": now()}
-        run.write()
+        run.put(plan.folder, run.content["parts"][plan.folder] | {"ended": now()})
     return run
 
 
@@ -93,8 +92,7 @@ def _begin_part(run: Run, plan: Plan, items: Sequence[Item], judge: Judgement) -
         check_same(before, described, run.folder / plan.folder)
         described["began"] = before["began"]
     described["controls"] = check_controls(judge, items[: plan.limit])
-    run.content["parts"][plan.folder] = described
-    run.write()
+    run.put(plan.folder, described)
     return run.parts[plan.folder]
 
 
@@ -155,7 +153,7 @@ class _Work:
         for request, answer in self._subject.answer(asked, style, self._plan.sampling):
             if len(answer.text) > MOST_CHARACTERS:
                 answer = replace(answer, text=answer.text[:MOST_CHARACTERS], is_truncated=True)
-            self._failures = self._failures + 1 if answer.error else 0
+            self._failures = self._failures + 1 if answer.error and self._subject.is_costly else 0
             if self._failures >= _FAILURES:
                 raise EndpointError(
                     f"{self._failures} answers in a row did not come: {answer.error}\n  what came until then is kept: "

@@ -192,17 +192,23 @@ def clustered_shares(
 def paired(differences: Sequence[float], clusters: Sequence[Hashable], *, seed: int = 0) -> Difference:
     """The mean of differences between two models, one of each item, with a percentile interval over whole clusters.
 
-    p is twice the share of draws on the other side of zero; it is never less than can be told from so many draws.
+    p is twice the share of draws on the other side of zero. It is never less than can be told from so many draws, nor from
+    so many clusters: of n that differ, all in one direction, the test that flips their signs has 2 / 2ⁿ. Where all differ by
+    the same, nothing can be drawn that is another: the interval ends at Wilson's share of clusters that do.
     """
     if not differences:
         return Difference(0.0, -1.0, 1.0, 0, 1.0)
     columns = np.stack([np.asarray(differences, dtype=np.float64), np.ones(len(differences))], 1)
-    sums, sizes = _drawn_sums(_by_cluster(columns, clusters), seed).T
+    table = _by_cluster(columns, clusters)
+    value, each = float(np.mean(differences)), table[:, 0] / table[:, 1]
+    sums, sizes = _drawn_sums(table, seed).T
     means = sums / sizes
     low, high = np.quantile(means, (0.025, 0.975))
+    if np.ptp(each) == 0:
+        low, high = sorted((value, value * Share(len(each), len(each)).interval[0]))
     tail = min(int((means <= 0).sum()), int((means >= 0).sum()))
-    p = min(1.0, 2 * (tail + 1) / (len(means) + 1))
-    return Difference(float(np.mean(differences)), float(low), float(high), len(differences), p)
+    p = min(1.0, max(2 * (tail + 1) / (len(means) + 1), 2.0 ** (1 - np.count_nonzero(each))))
+    return Difference(value, float(low), float(high), len(differences), p)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:

@@ -178,6 +178,8 @@ class Benchmark:
     scorer: Callable[[Setting], AbstractContextManager[Score]]
     measures: tuple[str, ...] = ()
     """Names of `Verdict.counts` that are told beside the verdicts, in this order."""
+    chosen_by: tuple[str, ...] = ()
+    """Of `Options`, beside paths, those that its items are chosen by: `window`; `seed` and `count` of what is made here."""
     is_executing: bool = False
     """Whether its scorer runs code that nobody has read: then it refuses to without isolation."""
     source: str = ""

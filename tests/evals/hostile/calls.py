@@ -28,6 +28,17 @@ CALLS = {
         "import sys\nsys.setrecursionlimit(10**6)\nclass Solution:\n    def square(self, n):\n        def odd(k): return 0 if not k else 2 * k - 1 + odd(k - 1)\n        deep = lambda k: 0 if not k else deep(k - 1)\n        return odd(n) + deep(5000)\n",
         PASS,
     ),
+    "honest_with_a_mark": ("\ufeff" + method("n * n"), PASS),
+    "honest_with_other_line_ends": (method("n * n").replace("\n", "\r\n"), PASS),
+    "honest_dataclass_of_the_future": (method("Q(n).n ** 2", "from __future__ import annotations\nfrom dataclasses import dataclass\n@dataclass(slots=True)\nclass Q:\n    n: int\n"), PASS),
+    "honest_with_a_large_stack": (method("deep(n)", "import sys, threading\nsys.setrecursionlimit(10**7)\nthreading.stack_size(1 << 27)\ndef deep(n):\n    def down(k): return 0 if k == 0 else 1 + down(k - 1)\n    got = []\n    t = threading.Thread(target=lambda: got.append(down(50000)))\n    t.start(); t.join()\n    return n * n * (got == [50000])\n"), PASS),
+    "honest_with_builtins_shadowed": (method("n * n", "list = dict = type = str = int = len = json = None\n"), PASS),
+    "honest_and_asynchronous": (method("asyncio.run(g(n))", "import asyncio\nasync def g(n): return n * n\n"), PASS),
+    "honest_with_its_output_closed": (method("__import__('sys').stdout.close() or n * n if n == 4 else n * n"), PASS),
+    "reduced": (method("type('R', (), {'__reduce__': lambda s: (eval, ('16',))})()"), FAIL),
+    "mro_of_its_own": (method("boom()", "class M(type):\n    def mro(c): return [c, BaseException, object]\n    __name__ = property(lambda c: 1 / 0)\nclass E(BaseException, metaclass=M): pass\ndef boom(): raise E\n"), FAIL),
+    "another_program_in_its_place": ("import os, sys\nos.execv(sys.executable, [sys.executable, '-c', 'import os\\nfor f in range(3, 300):\\n  try: os.write(f, b\"vnull\\\\nv0\\\\n\" * 3)\\n  except OSError: pass'])\n", FAIL),
+    "files_swapped": ("import os\nr, w = os.pipe()\nfor fd in range(3, 300):\n    try: os.fstat(fd); os.dup2(w, fd)\n    except OSError: pass\n" + method("0"), FAIL),
     "float": (method("n * n * 1.0"), LENIENT),
     "complex": (method("complex(n * n)"), LENIENT),
     "enumeration": (method("E(n)", "from enum import IntEnum\nE = IntEnum('E', {'a': 16, 'b': 49, 'c': 121})\nE = lambda n, E=E: E(n * n)"), LENIENT),
@@ -92,8 +103,29 @@ PROGRAMS = {
     "sleep": ("    import time\n    time.sleep(60)\n", FAIL),
 }  # fmt: skip
 
+RAISING = {
+    "prompt": 'def half(n):\n    """Half of n; ValueError if that is no integer."""\n',
+    "entry_point": "half",
+    "test": "def check(candidate):\n    assert candidate(4) == 2\n    try:\n        candidate(3)\n        assert False\n    except Exception:\n        pass\n",
+}
+"""A test that catches what is raised: an exit is no such thing."""
+RAISERS = {
+    f"raises_{name}": (f"    class Odd(ValueError): pass\n    if n % 2: raise {name}\n    return n // 2\n", expected)
+    for name, expected in {
+        "ValueError": PASS,
+        "Odd": PASS,
+        "SystemExit": FAIL,
+        "KeyboardInterrupt": FAIL,
+        "GeneratorExit": FAIL,
+    }.items()
+}
+
 CASES = [
     {"id": f"{family}-{name}", "family": family, "task": task, "submission": submission, "expected": expected, "why": ""}
-    for family, task, group in (("call", CALL, CALLS), ("assert_program", ASSERTS, PROGRAMS))
+    for family, task, group in (
+        ("call", CALL, CALLS),
+        ("assert_program", ASSERTS, PROGRAMS),
+        ("assert_program", RAISING, RAISERS),
+    )
     for name, (submission, expected) in group.items()
 ]

@@ -217,6 +217,7 @@ FIDELITY = Benchmark(
     title="Trace fidelity, free-running",
     about="whole executions, each step predicted after the model's own",
     load=load,
+    chosen_by=("seed", "count"),
     styles={
         "trace": _style("trace", f"{_TABLE_9}; greedy"),
         "grammar": _style("grammar", "greedy, under the grammar of the program's traces"),
@@ -231,6 +232,7 @@ HISTORY = Benchmark(
     title="Trace fidelity, true history",
     about="each step of an execution, predicted after the true ones",
     load=load,
+    chosen_by=("seed", "count"),
     styles={"history": _style("history", f"{_TABLE_9}; greedy, one pass")},
     scorer=lambda setting: nullcontext(score_steps),
     measures=(*_STEPS, *PARTS),

@@ -1,7 +1,7 @@
 """A set like CRUXEval that nobody can have seen: made from a seed, by the published filters. Whoever doubts makes another.
 
     foretrace eval run fresh:trace fresh:jump --model tiny
-    foretrace eval run fresh --seed 7 --model …          # other programs of the same kind
+    foretrace eval run fresh --items-seed 7 --model …    # other programs of the same kind
 
 Programs are synthesised (`foretrace.corpus.synthesise`), not written by a model as CRUXEval's are; no two are alike. What a
 model scores on CRUXEval and not here may be memory; the two sets are of other difficulty, so compare several models.
@@ -83,6 +83,7 @@ OUTPUT = Benchmark(
     title="Fresh, output prediction",
     about="what a short function returns that was made from a seed, by CRUXEval's filters",
     load=_load_outputs,
+    chosen_by=("seed", "count"),
     styles=OUTPUT_STYLES,
     scorer=output_scorer,
     source=_SOURCE,
@@ -93,6 +94,7 @@ INPUT = Benchmark(
     title="Fresh, input prediction",
     about="an argument with which such a function returns a given value",
     load=_load_inputs,
+    chosen_by=("seed", "count"),
     styles=INPUT_STYLES,
     scorer=input_scorer,
     is_executing=True,

@@ -214,6 +214,7 @@ HALTING = Benchmark(
     title="Halting",
     about="whether a call ever returns; each is proved to, or not to",
     load=load,
+    chosen_by=("seed", "count"),
     styles={
         "direct": Style(
             ask=lambda item: _ask(item, thinking=False),

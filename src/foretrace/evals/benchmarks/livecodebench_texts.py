@@ -157,6 +157,7 @@ EXECUTION = Benchmark(
     title="LiveCodeBench, code execution",
     about="what solutions of contest problems return (official file)",
     load=lambda options: execution_items(official_rows(options, EXECUTION_FIELDS, "execution-v2")),
+    chosen_by=("window",),
     styles={
         "direct": _execution_style(partial(_ask_execution, _ONLY, _EXAMPLE + _ANSWERED, "[ANSWER]")),
         "cot": _execution_style(partial(_ask_execution, _THINK, _EXAMPLE + _THOUGHT + _ANSWERED, "[THOUGHT]")),
@@ -188,6 +189,7 @@ OUTPUT = Benchmark(
     title="LiveCodeBench, test output prediction",
     about="what a test of a contest problem expects (official file)",
     load=_load_output,
+    chosen_by=("window",),
     styles=_OUTPUT_STYLES,
     scorer=scorer,
     source=_SOURCE,
@@ -198,6 +200,7 @@ OUTPUT_PUBLIC = Benchmark(
     about="the same of other tests, which statements show: not comparable",
     files=(REBUILT,),
     load=lambda options: output_items(in_window(REBUILT.read(options.paths), options)),
+    chosen_by=("window",),
     styles=_OUTPUT_STYLES,
     scorer=scorer,
     source=_SOURCE,

@@ -267,6 +267,7 @@ PROBES = Benchmark(
     title="Line probes",
     about="coverage, next line, state, output and exception of real executions",
     load=load,
+    chosen_by=("seed", "count"),
     styles={
         "direct": _style(lambda item: _ask_text(item, thinking=False), 256, "made here: five examples, or a chat"),
         "cot": _style(lambda item: _ask_text(item, thinking=True), 4096, "the same, with thoughts"),

@@ -62,7 +62,10 @@ def serve(payload: bytes, output: int) -> None:
 def program(payload: bytes, output: int) -> None:
     """Runs a program; what it prints goes to the output, of which more is kept than of a standard output."""
     os.dup2(output, 1)
-    run(payload, output)
+    try:
+        run(payload, output)
+    finally:
+        sys.stdout.flush()  # a standard output of the program's own, too, as an interpreter does at its end
 
 
 def lines(file: int, max_bytes: int = 1 << 30) -> Iterator[str]:
@@ -81,7 +84,8 @@ def _load(job: dict[str, str], write: Callable[[str], None]) -> dict[str, object
     module = sys.modules[MODULE] = types.ModuleType(MODULE)
 
     def load() -> str:
-        exec(compile(job["source"], f"<{MODULE}>", "exec", dont_inherit=True), module.__dict__)
+        source = job["source"].removeprefix("\ufeff")  # the mark at the beginning of a file is no part of its text
+        exec(compile(source, f"<{MODULE}>", "exec", dont_inherit=True), module.__dict__)
         exec(compile(job["setup"], "<setup>", "exec", dont_inherit=True), module.__dict__)
         return "vnull"
 

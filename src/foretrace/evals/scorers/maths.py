@@ -32,6 +32,11 @@ _INTEGER = re.compile(r"[+-]?\d+", re.ASCII)
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(,\d{3})+", re.ASCII)
 _SET = re.compile(r"\\[(!)]|\$")
 """How a number is set: what has no meaning."""
+_DRESS = re.compile(
+    r"\\(?:boldsymbol|bm|underline|displaystyle|large|Large)(?![A-Za-z])"
+    r"|^(?:\\[ ,;:]|~|\{\})+|(?<!\\)(?:\\[ ,;:]|~)+$"
+)
+"""How all of an answer is set, of which algebra knows nothing: its face, and space around it."""
 _TO_DO = re.compile(
     r"\\(sum|prod|i*nt|oint|lim|liminf|limsup|max|min|sup|inf|gcd|bmod|mod|det|lfloor|lceil)(?![a-z])"
     r"|\\operatorname\*?\s*\{\s*(lcm|gcd|max|min)\b|\\frac\s*\{?\s*d\s*\}?\s*\{\s*d"
@@ -128,6 +133,7 @@ class _Scorer:
             return _failed(Reason.UNPARSABLE, f"more than {MAX_CHARACTERS} characters")
         if " ".join(answer.split()) == " ".join(gold.split()):
             return Verdict(strict=True, official=True, reason=Reason.RIGHT)
+        answer = _DRESS.sub("", answer).strip()
         number = integer_of(answer)
         if number is not None and _INTEGER.fullmatch(gold):
             is_right = number == int(gold)

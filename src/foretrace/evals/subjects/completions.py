@@ -110,4 +110,5 @@ def _answer(row: Mapping[str, Any], text: str) -> Answer:
         is_truncated=row.get("truncated") is True,
         seconds=float(seconds) if isinstance(seconds, int | float) else 0.0,
         tokens=tokens if isinstance(tokens, int) else 0,
+        error=str(row.get("error") or ""),  # of a run: a server failed, and nothing is known of the model
     )

@@ -56,11 +56,14 @@ def ask(examples: Sequence[Asked], asked: Asked, *, thinking: bool) -> Question:
 
 
 def read_answer(text: str) -> str | None:
-    """What stands between the marks after any thought; where the first mark was given in the prompt, up to the last."""
+    """What stands between the last marks after any thought; where the first was given in the prompt, up to the other.
+
+    The last, since a model may say first where it will put its answer.
+    """
     said = after_thought(text)
     if said is None:
         return None
-    found = said.partition(_OPEN)[2] if _OPEN in said else "" if "[THOUGHT]" in said or "[/THOUGHT]" in said else said
+    found = said.rpartition(_OPEN)[2] if _OPEN in said else "" if "[THOUGHT]" in said or "[/THOUGHT]" in said else said
     answer = found.partition(_CLOSE)[0].strip()
     return answer if 0 < len(answer) <= _MOST else None
 

@@ -113,8 +113,8 @@ def _is_plain(node: ast.AST, own: set[str]) -> bool:
 def _proving(source: str) -> frozenset[int]:
     """Lines of `f` that begin a statement outside of any `for`: before such a one, nothing is remembered but the locals.
 
-    The line of a `for` is none of them, as it is come back to with an iterator that is on its way. There are none where the
-    program is not plain.
+    The line of a `for` is none of them, as it is come back to with an iterator that is on its way; nor that of a statement
+    of several lines, as it is come back to with operands that are on their way. There are none where a program is not plain.
     """
     if not is_plain(source):
         return frozenset()
@@ -122,7 +122,8 @@ def _proving(source: str) -> frozenset[int]:
     found = set()
     while waiting:
         node = waiting.pop()
-        if not isinstance(node, ast.For):
+        head = node.test if isinstance(node, ast.If | ast.While) else node
+        if not isinstance(node, ast.For) and head.end_lineno == node.lineno:
             found.add(node.lineno)
         if isinstance(node, ast.FunctionDef | ast.If | ast.While):
             waiting += node.body + getattr(node, "orelse", [])
