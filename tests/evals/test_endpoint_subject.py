@@ -12,6 +12,7 @@ from toy_benchmark import plan, sums
 
 pytest.importorskip("httpx")
 
+from foretrace.errors import UsageError
 from foretrace.evals.run import carry_out
 from foretrace.evals.subjects import find_subject
 from foretrace.evals.summary import summarise
@@ -164,3 +165,9 @@ def test_money_that_is_spent_ends_the_run(server: Server, tmp_path: Path) -> Non
     samples = found.parts["sums.plain"].samples()
     assert sum(sample.strict for sample in samples) == 3
     assert "the cost limit is reached" in samples[-1].detail
+
+
+@pytest.mark.parametrize("option", ["prices=inf", "prices=1+nan", "cost=nan", "cost=inf", "timeout=inf"])
+def test_limits_are_finite(option: str) -> None:
+    with pytest.raises(UsageError, match="is no finite number"):
+        find_subject(f"http://localhost:1/v1,model=m,{option}")

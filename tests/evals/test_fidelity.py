@@ -150,3 +150,10 @@ def test_held_out_cases_are_reproducible_and_return() -> None:
     first, again = held_out_cases(3), held_out_cases(3)
     assert [c.source for c in first] == [c.source for c in again]
     assert all(c.real.result == c.expected for c in first)
+
+
+def test_programs_that_text_cannot_tell_are_replaced_by_later_ones() -> None:
+    first, second, third = held_out_cases(3)
+    taken = held_out_cases(2, fits=lambda real: real != first.real)
+    assert [case.name for case in taken] == [second.name, third.name]
+    assert len(load(Options(count=60))) == 60

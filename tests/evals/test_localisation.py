@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -88,20 +89,20 @@ def test_names_with_spaces_and_other_letters_are_files_too(score: Score) -> None
 
 def test_a_patch_is_tried_on_the_commit_of_a_clone(clone: tuple[str, str], score: Score) -> None:
     place, commit = clone
-    row = {"clone": clone_of("someone/thing", [place]), "base_commit": commit}
-    assert row["clone"].endswith("/someone__thing/.git")
-    right = score(item(**row), GOLD)
+    places, row = {"clone": clone_of("someone/thing", [place])}, {"base_commit": commit}
+    assert places["clone"].endswith("/someone__thing/.git")
+    right = score(replace(item(**row), places=places), GOLD)
     assert right.strict
     assert right.counts["applies"] == (1, 1)
-    elsewhere = score(item(**row), patch_of("a.py", "x = 7\ny = 2\n", "x = 7\ny = 3\n"))
+    elsewhere = score(replace(item(**row), places=places), patch_of("a.py", "x = 7\ny = 2\n", "x = 7\ny = 3\n"))
     assert (elsewhere.strict, elsewhere.official, elsewhere.reason) == (False, True, Reason.REFUSED)
     assert elsewhere.counts["applies"] == (0, 1)
     assert "does not apply" in elsewhere.detail
 
 
 def test_without_the_commit_it_is_not_known(clone: tuple[str, str], score: Score) -> None:
-    row = {"clone": clone_of("someone/thing", [clone[0]]), "base_commit": "0" * 40}
-    verdict = score(item(**row), GOLD)
+    places = {"clone": clone_of("someone/thing", [clone[0]])}
+    verdict = score(replace(item(base_commit="0" * 40), places=places), GOLD)
     assert verdict.strict
     assert "applies" not in verdict.counts
     assert "not known" in verdict.detail

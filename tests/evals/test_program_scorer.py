@@ -139,7 +139,7 @@ def test_a_rule_that_cannot_be_applied_says_no(scorer: ProgramScorer) -> None:
 
 
 def test_what_passes_now_and_then_is_flaky(scorer: ProgramScorer) -> None:
-    source = "import time\ndef f(n):\n    return n if n == int(time.time_ns() // 50_000_000 % 2) else 1 - n"
+    source = "import os\ndef f(n):\n    return os.urandom(1)[0] % 2"  # a try is flaky with 1/4: of 60 one is, but for 3e-8
     verdicts = [scorer.score_calls(source, ["f(0)"], [0]) for _ in range(60)]
     assert Reason.FLAKY in {verdict.reason for verdict in verdicts}
     assert not any(verdict.official for verdict in verdicts if verdict.reason is Reason.FLAKY)

@@ -17,9 +17,10 @@ from toy_benchmark import Scripted, plan, right, scorer, sums
 from foretrace.errors import EndpointError, EvaluationError, FormatError, UsageError
 from foretrace.evals.folder import ANSWERS, SAMPLES, Run, Sample
 from foretrace.evals.lines import Lines, read_lines
+from foretrace.evals.plan import items_sha256
 from foretrace.evals.run import Progress, carry_out
 from foretrace.evals.subjects.controls import Control
-from foretrace.evals.types import Answer, Item, Setting, Verdict
+from foretrace.evals.types import Answer, Item, Question, Setting, Verdict
 
 PART = "sums.plain"
 
@@ -41,13 +42,15 @@ def test_a_sample_has_all_that_a_report_needs(tmp_path: Path) -> None:
     assert (sample.item, sample.sample, sample.extracted, sample.strict, sample.official) == ("sum-3", 0, "6.0", False, True)
     assert sample.raw == "<think>= 1</think>= 6.0"
     assert (sample.reason, sample.tokens, sample.seconds, sample.truncated) == ("wrong", 3, 0.5, False)
-    assert (sample.counts, sample.tags, sample.isolation) == ({"digits": (1, 1)}, {"parity": "odd"}, "bubblewrap")
+    assert (sample.counts, sample.tags, sample.isolation) == ({"digits": (1, 1)}, {"parity": "odd"}, "none needed")
     manifest = run.parts[PART].manifest
-    assert manifest["controls"] == {
-        "gold": {"strict": 5, "official": 5, "total": 5},
-        "wrong": {"strict": 0, "official": 0, "total": 5},
-        "copy": {"strict": 1, "official": 1, "total": 8},
-        "constant": {"strict": 1, "official": 1, "total": 8},
+    controls = manifest["controls"]
+    assert all((name in ("copy", "constant")) == ("interval" in found) for name, found in controls.items())
+    assert {name: {**found, "interval": 0} for name, found in controls.items()} == {
+        "gold": {"strict": 5, "official": 5, "total": 5, "interval": 0},
+        "wrong": {"strict": 0, "official": 0, "total": 5, "interval": 0},
+        "copy": {"strict": 1, "official": 1, "total": 8, "interval": 0},
+        "constant": {"strict": 1, "official": 1, "total": 8, "interval": 0},
     }
     assert manifest["ended"]
     assert len(manifest["items_sha256"]) == 64
@@ -156,16 +159,38 @@ def _kept(folder: Path) -> int:
 
 
 def test_what_could_not_be_known_is_tried_again(tmp_path: Path) -> None:
-    fails = {"sum-2": "= crash", "sum-4": Answer(text="", error="the server is down")}
+    fails = {"sum-2": "= no sandbox", "sum-4": Answer(text="", error="the server is down")}
     first = Scripted(lambda item, sample: fails.get(item.id, right(item, sample)))
     run = carry_out([plan()], first, tmp_path / "run")
     broken = {sample.item: sample.detail for sample in samples_of(run) if sample.is_broken}
-    assert broken == {"sum-2": "OSError: the harness fails", "sum-4": "the server is down"}
+    assert broken == {"sum-2": "SandboxError: the sandbox fails", "sum-4": "the server is down"}
     second = Scripted(right)
     run = carry_out([plan()], second, tmp_path / "run")
     assert second.asked == [("sum-4", 0)]  # the other one has an answer, of which the scorer still knows nothing
     assert [sample.item for sample in samples_of(run) if sample.is_broken] == ["sum-2"]
     assert len(samples_of(run)) == 8
+
+
+def test_a_text_that_no_scorer_survives_is_wrong(tmp_path: Path) -> None:
+    run = carry_out([plan(limit=1)], Scripted(lambda item, sample: "= crash"), tmp_path / "run")
+    [sample] = samples_of(run)
+    assert (sample.strict, sample.official, sample.reason) == (False, False, "wrong")
+    assert sample.detail.endswith("OSError: the harness fails")
+
+
+def test_a_run_of_another_version_goes_on_with_a_warning(tmp_path: Path) -> None:
+    run = carry_out([plan(limit=1)], Scripted(right), tmp_path / "run")
+    run.content["foretrace"] = "0.0.0"
+    manifest = run.content["parts"][PART]
+    del manifest["questions_sha256"]  # which older ones did not note
+    run.put(PART, manifest)
+    with pytest.warns(UserWarning, match="begun by foretrace 0.0.0"):
+        carry_out([plan(limit=2)], Scripted(right), tmp_path / "run")
+
+
+def test_where_things_lie_is_no_part_of_what_they_are() -> None:
+    here, there = (Item(id="a", row={"x": 1}, places={"clone": place}) for place in ("/here", "/there"))
+    assert items_sha256([here]) == items_sha256([there])
 
 
 def test_a_server_that_is_gone_ends_the_run_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -237,6 +262,9 @@ def test_a_run_goes_on_only_as_what_it_began_as(tmp_path: Path) -> None:
         carry_out([plan(limit=2, max_tokens=9)], Scripted(right), folder)
     with pytest.raises(UsageError, match="items_sha256 was"):
         carry_out([plan(sums(9), limit=2)], Scripted(right), folder)
+    asked = replace(sums().styles["plain"], ask=lambda item: Question(text="?"))
+    with pytest.raises(UsageError, match="questions_sha256 was"):
+        carry_out([plan(sums(styles={"plain": asked}), limit=2)], Scripted(right), folder)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("mine")
     with pytest.raises(UsageError, match="is there and is no run"):

@@ -10,6 +10,7 @@ from foretrace.errors import UsageError
 from foretrace.evals.comparison import compare
 from foretrace.evals.folder import Part
 from foretrace.evals.run import carry_out
+from foretrace.evals.statistics import Share
 from foretrace.evals.subjects.controls import Control
 from foretrace.evals.summary import summarise
 from foretrace.evals.types import Answer, Item
@@ -42,6 +43,8 @@ def test_a_score_never_stands_alone(tmp_path: Path) -> None:
     assert (summary.unparsable.hits, summary.truncated.hits, summary.broken.hits) == (4, 2, 1)
     assert summary.at_least == {"strict": 30 / 40, "official": 33 / 40}
     assert summary.tags["parity"]["odd"].count == 20
+    copied = summary.floors["copy"]
+    assert copied.interval != Share(copied.hits, copied.total).interval  # by programs
     text = summary.text()
     for told in (
         "pass@1, strict",
@@ -53,7 +56,7 @@ def test_a_score_never_stands_alone(tmp_path: Path) -> None:
         "floor: copy",
         "floor: constant",
         "by parity",
-        "n 39 of 40, samples 1, T 0.0, top_p 1.0, max tokens 2048, isolation bubblewrap, data ",
+        "n 39 of 40, samples 1, T 0.0, top_p 1.0, max tokens 2048, isolation none needed, data ",
         "note: a toy",
         "digits",
     ):

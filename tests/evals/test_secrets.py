@@ -107,6 +107,6 @@ def test_of_an_execution_only_its_first_frame_is_shown() -> None:
 def test_of_a_forager_task_only_its_issue_is_shown() -> None:
     fields = {name: f"secret {name}" for name in islice(Instance.__dataclass_fields__, 100)}
     known = {"repo": "a/b", "base_commit": "c0ffee", "problem_statement": "It fails."}
-    item = Item(id="x", row={"instance": fields | known, "image": "secret image", "world": "secret world"})
+    item = Item(id="x", row={"instance": fields | known}, places={"image": "secret image"})
     for style in find_benchmark("forager").styles.values():
         assert not any("secret" in text for text in shown(style.ask(item)))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from foretrace.errors import SandboxError
 from foretrace.evals.plan import Plan
 from foretrace.evals.subjects import Request
 from foretrace.evals.types import (
@@ -48,6 +49,8 @@ def scorer(setting: Setting) -> Iterator[Score]:
             return Verdict(strict=False, official=False, reason=Reason.UNPARSABLE)
         if answer == "crash":
             raise OSError("the harness fails")
+        if answer == "no sandbox":
+            raise SandboxError("the sandbox fails")
         strict = answer == item.row["answer"]
         official = answer.removesuffix(".0") == item.row["answer"]
         reason = Reason.RIGHT if strict else Reason.WRONG

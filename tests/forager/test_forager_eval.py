@@ -85,8 +85,8 @@ def test_a_distribution_in_the_tree_is_no_plugin(
 def test_a_run_has_its_tasks_too(image: RepoImage, instance: Instance, tmp_path: Path) -> None:
     Run.begin(tmp_path / "run", [instance], images={image.digest: str(image.folder)}, worlds=tmp_path / "worlds")
     [item] = load(tmp_path / "run")
-    assert item.row["image"] == str(image.folder)
-    assert item.row["world"] == str(tmp_path / "worlds" / "shapes-1")
+    assert item.places["image"] == str(image.folder)
+    assert item.places["world"] == str(tmp_path / "worlds" / "shapes-1")
 
 
 def test_images_may_be_elsewhere_now(image: RepoImage, instance: Instance, tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_images_may_be_elsewhere_now(image: RepoImage, instance: Instance, tmp_p
     with pytest.raises(UsageError, match="image of shapes-1 is not known"):
         load(tasks)
     [item] = load(tasks, image.folder.parent)
-    assert item.row["image"] == str(image.folder)
+    assert item.places["image"] == str(image.folder)
 
 
 def test_without_tasks_it_says_how_to_make_some() -> None:

@@ -101,7 +101,9 @@ def command(
     found = [instance for each in made for instance in each.instances]
     write_instances(out, found)
     if not as_json:
-        click.echo(f"{len(found):,} tasks in {out}\nlet a policy at them: foretrace forage run {out} --policy search -o run")
+        click.echo(f"{len(found):,} tasks in {out}")
+        if found:
+            click.echo(f"let a policy at them: foretrace forage run {out} --policy search -o run")
     sys.exit(1 if any(each.problem for each in made) else 0)
 
 

@@ -4,7 +4,7 @@
         counts = check_controls(judge, items)                                # gold passes, wrong fails, or it is an error
         sample = judge(request, answer)
 
-A text is hostile: what it makes a reader refuse is no answer, and whatever else it makes anybody raise is told as broken.
+A text is hostile: what it makes a reader refuse is no answer, and what makes a scorer raise again and again is wrong.
 """
 
 import time
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from queue import SimpleQueue
 from typing import Any
 
-from foretrace.errors import EvaluationError
+from foretrace.errors import EvaluationError, RefusedError, SandboxError
 from foretrace.evals.folder import Sample
 from foretrace.evals.scorers.boxes import require_isolation
+from foretrace.evals.statistics import clustered_shares
 from foretrace.evals.subjects import Request
 from foretrace.evals.subjects.controls import CONTROLS, Control
 from foretrace.evals.thoughts import after_thought
@@ -62,7 +63,7 @@ class Judgement:
             extra=verdict.extra,
             group=request.item.group,
             tags=request.item.tags,
-            isolation=self.setting.isolation,
+            isolation=isolation_of(self.benchmark, self.setting),
         )
 
     def _judged(self, item: Item, answer: Answer) -> tuple[str | None, Verdict]:
@@ -72,8 +73,28 @@ class Judgement:
         try:
             extracted = self._read(answer.text)
             return extracted, self._score(item, extracted)
-        except Exception as error:  # told in the sample; one answer must not end a run of thousands
-            return extracted, _broken(f"{type(error).__name__}: {error}")
+        except Exception:  # one answer must not end a run of thousands
+            return extracted, self._judged_again(item, answer.text)
+
+    def _judged_again(self, item: Item, text: str) -> Verdict:
+        """By a fresh scorer. If that raises too, but not of known answers, it is the text that makes it: that is wrong.
+
+        Were it broken, whoever finds a text that a scorer fails on could leave the hardest items out.
+        """
+        try:
+            with self.benchmark.scorer(self.setting) as score:
+                try:
+                    return score(item, self._read(text))
+                except (SandboxError, RefusedError):
+                    raise
+                except Exception as error:
+                    told = f"{type(error).__name__}: {error}"
+                    for known in item.controls.values():
+                        score(item, known)
+                    detail = f"what scores it raised twice, and not of known answers: {told}"
+                    return Verdict(strict=False, official=False, reason=Reason.WRONG, detail=detail)
+        except Exception as error:
+            return _broken(f"{type(error).__name__}: {error}")
 
     def _read(self, text: str) -> str | None:
         said = after_thought(text)
@@ -88,6 +109,11 @@ class Judgement:
             return score(item, extracted)
         finally:
             self.scores.put(score)
+
+
+def isolation_of(benchmark: Benchmark, setting: Setting) -> str:
+    """What stood between this machine and the code that was run, if any had to be."""
+    return setting.isolation if benchmark.is_executing else benchmark.isolation
 
 
 def _broken(detail: str) -> Verdict:
@@ -115,7 +141,8 @@ def check_controls(judge: Judgement, items: Sequence[Item], *, few: int = FEW) -
     """Tries gold and wrong on a few items, and copy and constant, where nothing has to be run for them, on all.
 
     Returns:
-        Of each control that there is `{"strict": passes, "official": passes, "total": items}`.
+        Of each control that there is `{"strict": passes, "official": passes, "total": items}`, and of those that no
+        verdict is known of `"interval"`, the 95 % one of strict passes, by groups of items.
 
     Raises:
         EvaluationError: a gold answer is not right under both rules, or a wrong one is under either.
@@ -135,7 +162,16 @@ def check_controls(judge: Judgement, items: Sequence[Item], *, few: int = FEW) -
         total = len(samples) if is_certain else len(items)
         strict, official = sum(s.strict for s in samples), sum(s.official for s in samples)
         counts[control] = {"strict": strict, "official": official, "total": total}
+        if not is_certain:
+            counts[control]["interval"] = _interval(samples, items)
     return counts
+
+
+def _interval(samples: Sequence[Sample], items: Sequence[Item]) -> list[float]:
+    """Of strict passes of all items, those without such an answer among them."""
+    passed = {sample.item for sample in samples if sample.strict}
+    counts = [{"strict": (int(item.id in passed), 1)} for item in items]
+    return list(clustered_shares(counts, [item.group or item.id for item in items])["strict"].interval)
 
 
 def control_sample(judge: Judgement, control: str, item: Item) -> Sample:

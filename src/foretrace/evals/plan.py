@@ -10,6 +10,7 @@ Two runs can be compared where `items_sha256` is the same.
 import hashlib
 import json
 import platform
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -21,14 +22,16 @@ from foretrace import __version__
 from foretrace.errors import UsageError
 from foretrace.evals.benchmarks import find_style
 from foretrace.evals.folder import MANIFEST, VERSION, Run
+from foretrace.evals.judging import isolation_of
 from foretrace.evals.subjects import Subject
-from foretrace.evals.types import Benchmark, Item, Options, Sampling, Setting
+from foretrace.evals.types import Benchmark, Item, Options, Sampling, Setting, Style
 
 _PACKAGES = ("numpy", "math-verify", "torch", "httpx", "tokenizers")
 """Whose versions may change an answer or a verdict."""
 _CHOICES = {"window": "--window", "seed": "--items-seed", "count": "--count"}
 """Of `Options`, as the command line has them."""
-_FIXED = ("benchmark", "style", "setting", "items_sha256")
+_INSTEAD = {"count": ", and take the first N of them: --limit N"}
+_FIXED = ("benchmark", "style", "setting", "items_sha256", "questions_sha256")
 """What of a part never changes; of its sampling all but the number of samples."""
 
 
@@ -101,7 +104,7 @@ def _check_options(benchmark: Benchmark, options: Options) -> None:
     """What would change nothing is refused: it would stand beside a score as if it had."""
     for name, told in _CHOICES.items():
         if getattr(options, name) is not None and name not in benchmark.chosen_by:
-            raise UsageError(f"the items of {benchmark.name} are not chosen by {told}; leave it out, or say --limit N")
+            raise UsageError(f"the items of {benchmark.name} are not chosen by {told}; leave it out{_INSTEAD.get(name, '')}")
 
 
 def begin(folder: Path, subject: Subject) -> Run:
@@ -119,11 +122,22 @@ def begin(folder: Path, subject: Subject) -> Run:
             raise UsageError(
                 f"{folder} is a run of {run.model['name']}, and this is another model ({changed}); another folder: -o RUN"
             )
+        _warn_of_versions(run)
         return run
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UsageError(f"{folder} is there and is no run; give another folder: -o RUN")
     content = {"v": VERSION, **_versions(), "model": model, "parts": {}}
     return Run(folder, content)
+
+
+def _warn_of_versions(run: Run) -> None:
+    """What reads and judges may have changed since; that is told, since most changes change no verdict."""
+    before = run.content.get("foretrace")
+    if before not in (None, __version__):
+        warnings.warn(
+            f"{run.folder} was begun by foretrace {before}, and this is {__version__}: verdicts may differ",
+            stacklevel=3,
+        )
 
 
 def describe(plan: Plan, items: Sequence[Item]) -> dict[str, Any]:
@@ -143,8 +157,10 @@ def describe(plan: Plan, items: Sequence[Item]) -> dict[str, Any]:
         "limit": plan.limit,
         "items": len(items),
         "items_sha256": items_sha256(items),
+        "questions_sha256": questions_sha256(style, items),
         "files": [asdict(file) for file in benchmark.files],
         "is_executing": benchmark.is_executing,
+        "isolation": isolation_of(benchmark, plan.setting),
         "measures": list(benchmark.measures),
         "controls": {},
         "began": now(),
@@ -153,21 +169,21 @@ def describe(plan: Plan, items: Sequence[Item]) -> dict[str, Any]:
 
 
 def check_same(before: Mapping[str, Any], after: Mapping[str, Any], folder: Path) -> None:
-    """More items and more samples may be asked for; all else must be as it was.
+    """More items and more samples may be asked for; all else that the run has noted must be as it was.
 
     Raises:
         UsageError: it is not.
 
     """
     old, new = json.loads(json.dumps([_fixed(before), _fixed(after)]))
-    changed = [f"{key} was {old[key]!r} and is {new[key]!r}" for key in new if old[key] != new[key]]
+    changed = [f"{key} was {old[key]!r} and is {new[key]!r}" for key in new if key in old and old[key] != new[key]]
     if changed:
         raise UsageError(f"{folder} was begun otherwise: {'; '.join(changed)}; give another folder: -o RUN")
 
 
 def _fixed(part: Mapping[str, Any]) -> dict[str, Any]:
     sampling = {key: value for key, value in part["sampling"].items() if key != "samples"}
-    return {key: part[key] for key in _FIXED} | sampling
+    return {key: part[key] for key in _FIXED if key in part} | sampling
 
 
 def items_sha256(items: Sequence[Item]) -> str:
@@ -175,6 +191,14 @@ def items_sha256(items: Sequence[Item]) -> str:
     digest = hashlib.sha256()
     for item in items:
         digest.update(json.dumps([item.id, dict(item.row)], default=lambda value: type(value).__name__).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def questions_sha256(style: Style, items: Sequence[Item]) -> str:
+    """Of all that a model is asked, in order."""
+    digest = hashlib.sha256()
+    for item in items:
+        digest.update(json.dumps(asdict(style.ask(item))).encode() + b"\n")
     return digest.hexdigest()
 
 

@@ -21,10 +21,8 @@ from foretrace.evals.lines import Lines, read_lines
 from foretrace.evals.plan import Plan, begin, check_same, describe, now
 from foretrace.evals.statistics import Share
 from foretrace.evals.subjects import Request, Subject
-from foretrace.evals.types import Answer, Item
+from foretrace.evals.types import MOST_CHARACTERS, Answer, Item
 
-MOST_CHARACTERS = 1 << 20
-"""Of an answer that is kept; a longer one counts as truncated."""
 _FAILURES = 16
 """Answers in a row that a server did not give, after which it is given up."""
 

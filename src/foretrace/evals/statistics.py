@@ -20,6 +20,8 @@ Array = NDArray[np.float64]
 
 Z95 = 1.959964
 DRAWS = 10_000
+_SAME = 1e-12
+"""Shares that differ by less are the same: sums of floats are not exact."""
 """Of a bootstrap."""
 _AT_ONCE = 1 << 22
 """Numbers of a bootstrap that are in memory at a time."""
@@ -204,7 +206,7 @@ def paired(differences: Sequence[float], clusters: Sequence[Hashable], *, seed: 
     sums, sizes = _drawn_sums(table, seed).T
     means = sums / sizes
     low, high = np.quantile(means, (0.025, 0.975))
-    if np.ptp(each) == 0:
+    if np.ptp(each) < _SAME:
         low, high = sorted((value, value * Share(len(each), len(each)).interval[0]))
     tail = min(int((means <= 0).sum()), int((means >= 0).sum()))
     p = min(1.0, max(2 * (tail + 1) / (len(means) + 1), 2.0 ** (1 - np.count_nonzero(each))))
@@ -228,7 +230,7 @@ def _intervals(hits: Array, totals: Array, clusters: Sequence[Hashable], seed: i
         hit, total = table[:, at], table[:, measures + at]
         counted = total > 0
         shares = hit[counted] / total[counted]
-        if not counted.any() or np.ptp(shares) == 0:
+        if not counted.any() or np.ptp(shares) < _SAME:
             share = float(shares[0]) if counted.any() else 0.0
             found.append(Share(round(share * int(counted.sum())), int(counted.sum())).interval)
             continue

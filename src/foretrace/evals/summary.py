@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from foretrace.evals.folder import Part, Sample
-from foretrace.evals.statistics import Estimate, Share, bootstrap, clustered_shares, pass_at_k
+from foretrace.evals.statistics import ClusteredShare, Estimate, Share, bootstrap, clustered_shares, pass_at_k
 from foretrace.evals.types import Reason
 
 RULES = ("strict", "official")
@@ -51,7 +51,7 @@ class Summary:
     """Others that its scorer counts, those with most behind them first."""
     tags: Mapping[str, Mapping[str, Estimate]]
     """Strict pass@1 of each value of each tag."""
-    controls: Mapping[str, Mapping[str, int]]
+    controls: Mapping[str, Mapping[str, Any]]
     settings: Mapping[str, Any]
     """n, samples, temperature, … in the order in which they are told."""
     used: Mapping[str, float]
@@ -80,7 +80,7 @@ class Summary:
     def floors(self) -> dict[str, Share]:
         """What is had without a model: by copying the first argument, by always saying the same."""
         known = {name: found for name, found in self.controls.items() if name not in ("gold", "wrong")}
-        return {name: Share(found["strict"], found["total"]) for name, found in known.items()}
+        return {name: _floor(found) for name, found in known.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -97,6 +97,12 @@ class Summary:
             **{name: dict(getattr(self, name)) for name in ("at_least", "reasons", "controls", "settings", "used")},
             "note": self.note,
         }
+
+
+def _floor(found: Mapping[str, Any]) -> Share:
+    """With the interval that the run noted; older runs noted none."""
+    share = Share(found["strict"], found["total"])
+    return ClusteredShare(share.hits, share.total, *found["interval"]) if "interval" in found else share
 
 
 def _aligned(rows: Sequence[tuple[str, str]], indent: int = 2) -> list[str]:
@@ -218,7 +224,7 @@ def _settings(manifest: Mapping[str, Any], items: Items) -> dict[str, Any]:
         "T": sampling["temperature"],
         "top_p": sampling["top_p"],
         "max tokens": sampling["max_tokens"],
-        "isolation": setting["isolation"],
+        "isolation": manifest.get("isolation", setting["isolation"]),
         "data": manifest["items_sha256"][:12],
     }
     if len(items) < manifest["items"]:

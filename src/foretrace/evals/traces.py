@@ -11,7 +11,7 @@ from foretrace.corpus import synthesise
 from foretrace.errors import RecordError, UsageError
 from foretrace.evals.cases import Case
 from foretrace.record import record_source, recording_sandbox
-from foretrace.trace import Limits
+from foretrace.trace import Limits, Trace
 
 HELD_OUT_SEED = 1 << 50
 """Beyond the seeds of all that recipes synthesise (`synthesised:COUNT`)."""
@@ -24,6 +24,7 @@ def held_out_cases(
     seed: int = HELD_OUT_SEED,
     *,
     raising: bool = False,
+    fits: Callable[[Trace], bool] = lambda real: True,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Case]:
     """`number` programs that return a value within 200 events, with their real traces.
@@ -32,6 +33,7 @@ def held_out_cases(
         number: how many.
         seed: of the first; each further one is of a later seed.
         raising: programs that end with an exception are taken, too; it is what they are expected to give.
+        fits: whether a trace is taken; for one that is not, another is drawn.
         progress: called with (programs found, `number`).
 
     """
@@ -48,7 +50,7 @@ def held_out_cases(
             except (RecordError, UsageError):
                 continue
             expected = real.result or (real.exception if raising else None)
-            if expected is not None:
+            if expected is not None and fits(real):
                 cases.append(Case(f"seed-{at}", *call, real, expected))
                 if progress:
                     progress(len(cases), number)

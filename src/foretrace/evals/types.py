@@ -50,6 +50,8 @@ class Item:
     id: str
     row: Mapping[str, Any]
     """All that its questions and its scorer need. Questions are made of what is no secret in it."""
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Paths on this machine that its scorer needs: no part of what the item is, nor of its digest."""
     controls: Mapping[str, str] = field(default_factory=dict)
     """Answers, as `Style.read` gives them, whose verdict is known or is told beside a model's: `gold` must pass and
     `wrong` fail under both rules; `copy` is the first argument, `constant` one value for all items. Some may lack."""
@@ -88,6 +90,10 @@ class Sampling:
     top_p: float = 1.0
     max_tokens: int = 2048
     seed: int = 0
+
+
+MOST_CHARACTERS = 1 << 20
+"""Of an answer that is kept; a longer one counts as truncated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +188,8 @@ class Benchmark:
     """Of `Options`, beside paths, those that its items are chosen by: `window`; `seed` and `count` of what is made here."""
     is_executing: bool = False
     """Whether its scorer runs code that nobody has read: then it refuses to without isolation."""
+    isolation: str = "none needed"
+    """Of one that does not: what is behind walls all the same, and behind which."""
     source: str = ""
     """Paper and licence."""
     note: str = ""

@@ -46,12 +46,13 @@ _SUFFIXES = (".jsonl", ".ftb")
 
 def load(options: Options) -> list[Item]:
     """The recordings in the given paths; held-out programs by seed where there are none."""
-    found = recorded(options.paths)
+    found = [(name, trace) for name, trace in recorded(options.paths) if _reads_back(trace)]
     if not found:
         number = PROGRAMS if options.count is None else options.count
-        cases = held_out_cases(number, HELD_OUT_SEED if options.seed is None else options.seed)
+        seed = HELD_OUT_SEED if options.seed is None else options.seed
+        cases = held_out_cases(number, seed, fits=_reads_back)
         found = [(case.name, case.real) for case in cases]
-    return [item_of(name, trace) for name, trace in found if _reads_back(trace)][: options.count]
+    return [item_of(name, trace) for name, trace in found][: options.count]
 
 
 def _reads_back(trace: Trace) -> bool:

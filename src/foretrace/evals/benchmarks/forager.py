@@ -50,7 +50,8 @@ def _items(path: Path, images: dict[str, str]) -> Iterator[Item]:
 def _item(instance: Instance, image: str, world: Path) -> Item:
     return Item(
         id=instance.instance_id,
-        row={"instance": instance.to_json(), "image": image, "world": str(world)},
+        row={"instance": instance.to_json()},
+        places={"image": image, "world": str(world)},
         controls={"gold": instance.patch, "wrong": WRONG},
         group=instance.repo,
         tags={"repo": instance.repo, "source": instance.source},

@@ -88,7 +88,7 @@ def _of_family(family: str, seed: int, box: Sandbox) -> Iterator[tuple[LoopProgr
             if found:
                 fruitless = 0
                 yield program, found
-    raise UsageError(f"there are no more programs of the family {family!r}; ask for fewer calls: --count")
+    raise UsageError(f"there are no more programs of the family {family!r}; ask for fewer calls: --count N")
 
 
 def _pair(program: LoopProgram, calls: Sequence[tuple[str, Shown | None]]) -> list[tuple[str, Shown]] | None:

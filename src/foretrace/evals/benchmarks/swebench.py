@@ -74,7 +74,8 @@ def _load(options: Options) -> list[Item]:
     return [
         Item(
             id=row["instance_id"],
-            row=row | {"clone": clone_of(row["repo"], options.paths)},
+            row=row,
+            places={"clone": clone_of(row["repo"], options.paths)},
             controls={"gold": row["patch"], "wrong": WRONG},
             tags={"repo": row["repo"], "difficulty": row["difficulty"]},
         )
@@ -98,6 +99,7 @@ RESOLVED = Benchmark(
     load=_load,
     styles=_STYLES,
     scorer=harness.harness_scorer,
+    isolation="containers of the harness",
     measures=("fail to pass", "pass to pass"),
     source=_SOURCE,
     note="numbers from before version 5 of the harness are not strictly comparable",
@@ -111,6 +113,7 @@ LOCALISATION = Benchmark(
     load=_load,
     styles=_STYLES,
     scorer=localisation.localisation_scorer,
+    isolation="an environment for git",
     measures=localisation.MEASURES,
     source=_SOURCE,
     note="this is not the share of resolved issues: no test was run",

@@ -33,7 +33,7 @@ def score(document: Mapping[str, Any], text: str) -> Sample:
         RefusedError: code would have to be run, and there is no bubblewrap.
 
     """
-    item = Item(id=document["id"], row=json.loads(document["row"]))
+    item = Item(id=document["id"], row=json.loads(document["row"]), places=json.loads(document.get("places", "{}")))
     request = Request(item=item, sample=0, question=Question())
     return _judge(document["benchmark"])(request, Answer(text=text))
 

@@ -166,7 +166,8 @@ def _document(name: str, style: Style, item: Item, form: str) -> dict[str, str]:
     if json.loads(row) != dict(item.row):
         raise UsageError(f"{item.id} holds what JSON does not keep, and cannot be a task: use foretrace eval run {name}")
     prompt = _prompt(style.ask(item), name, form)
-    return {"id": item.id, "benchmark": name, "prompt": prompt, "target": item.controls.get("gold", ""), "row": row}
+    places, target = json.dumps(dict(item.places)), item.controls.get("gold", "")
+    return {"id": item.id, "benchmark": name, "prompt": prompt, "target": target, "row": row, "places": places}
 
 
 def _prompt(question: Question, name: str, form: str) -> str:

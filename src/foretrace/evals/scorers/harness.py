@@ -87,8 +87,7 @@ class Harness:
         with tempfile.TemporaryDirectory(prefix="foretrace-") as scratch:
             folder = Path(scratch)
             prediction = {"instance_id": name, "model_name_or_path": _MODEL, "model_patch": patch}
-            row = {key: value for key, value in item.row.items() if key != "clone"}
-            for file, content in (("data.jsonl", row), ("predictions.jsonl", prediction)):
+            for file, content in (("data.jsonl", dict(item.row)), ("predictions.jsonl", prediction)):
                 (folder / file).write_text(json.dumps(content) + "\n", encoding="utf-8")
             options = ["--dataset_name", "data.jsonl", "--predictions_path", "predictions.jsonl", "--instance_ids", name]
             options += ["--run_id", _RUN, "--max_workers", "1", "--timeout", str(self._seconds)]

@@ -82,7 +82,7 @@ class _Scorer:
         if not is_a_patch(answer):
             return _failed(Reason.UNPARSABLE, "there is no patch")
         assert answer is not None
-        clone: str = item.row.get("clone", "")
+        clone: str = item.places.get("clone", "")
         try:
             return self._judge(item, answer, clone)
         except SandboxError as error:

@@ -13,7 +13,7 @@ import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -201,7 +201,7 @@ class _Scorer:
         if not instance.fail_to_pass:
             return Verdict(strict=False, official=False, reason=Reason.BROKEN, detail="there are no tests that must pass")
         try:
-            world, tests = self._repository(instance, item.row)
+            world, tests = self._repository(instance, item)
             grade = self._grade(instance, answer, world, tests)
             verdict = _verdict(grade, answer)
             for _ in range(self._setting.repeats if verdict.strict else 0):
@@ -213,15 +213,15 @@ class _Scorer:
             return Verdict(strict=False, official=False, reason=Reason.BROKEN, detail=str(error))
         return verdict
 
-    def _repository(self, instance: Instance, row: Mapping[str, Any]) -> tuple[Image, HasTests]:
-        if "folder" in row:
-            name = row["folder"]
+    def _repository(self, instance: Instance, item: Item) -> tuple[Image, HasTests]:
+        if "folder" in item.row:
+            name = item.row["folder"]
             if name not in self._folders:
                 place = Path(tempfile.mkdtemp(dir=self._scratch))
                 self._folders[name] = image_of_folder(Path(name), place, backend=self._backend)
             return self._folders[name].image, self._folders[name]
-        tests = self._load(row["image"])
-        return world_of(instance, tests.image, Path(row["world"]), backend=self._backend, limits=_LIMITS), tests
+        tests = self._load(item.places["image"])
+        return world_of(instance, tests.image, Path(item.places["world"]), backend=self._backend, limits=_LIMITS), tests
 
     def _grade(self, instance: Instance, patch: str, world: Image, tests: HasTests) -> grading.Grade:
         seconds = self._setting.seconds or SECONDS

@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from foretrace.engine.load import parse_options
 from foretrace.errors import EndpointError, UsageError
 from foretrace.evals.subjects import Request
 from foretrace.evals.subjects.engine import answer_with, seed_of
-from foretrace.evals.types import Answer, Question, Sampling, Style
+from foretrace.evals.types import MOST_CHARACTERS, Answer, Question, Sampling, Style
 from foretrace.forager.format import THINK, UNTHINK
 
 _ENGINE = ("tokenizer", "context")
@@ -37,8 +38,6 @@ _STREAMED = 4096
 """Answers of more tokens are had in pieces, so that the timeout is that of a piece."""
 _TOO_LONG = re.compile(r"answered 4(00|13)\b.*(context[ _]?(length|window)|max_model_len)", re.DOTALL | re.IGNORECASE)
 """A server's word that a question does not fit: the model has no answer, which is its failure and not the server's."""
-MOST_CHARACTERS = 1 << 20
-"""Of an answer; what is longer is cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +141,7 @@ def connect(model: str) -> EndpointSubject:
     """The subject that `URL,option=value,…` names.
 
     Raises:
-        UsageError: an option is unknown or no number, or the server must be told which model.
+        UsageError: an option is unknown or no finite number, or the server must be told which model.
         EndpointError: the server cannot be reached.
 
     """
@@ -154,9 +153,9 @@ def connect(model: str) -> EndpointSubject:
         first, _, second = options.get("prices", "0+0").partition("+")
         settings: dict[str, Any] = {
             "concurrency": int(options.get("concurrency", "8")),
-            "timeout": float(options.get("timeout", "600")),
-            "prices": (float(first), float(second or first)),
-            "cost_limit": float(options["cost"]) if "cost" in options else None,
+            "timeout": _finite(options.get("timeout", "600")),
+            "prices": (_finite(first), _finite(second or first)),
+            "cost_limit": _finite(options["cost"]) if "cost" in options else None,
         }
     except ValueError as error:
         raise UsageError(f"{model}: {error}") from error
@@ -169,6 +168,14 @@ def connect(model: str) -> EndpointSubject:
         thinking=None if thinking is None else thinking == "yes",
         for_engine={name: options[name] for name in _ENGINE if name in options},
     )
+
+
+def _finite(text: str) -> float:
+    """A number; with an endless or undefined one no limit would ever be reached."""
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"{text!r} is no finite number")
+    return value
 
 
 def _first_model(endpoint: Endpoint) -> str:
