@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from foretrace.api.model import Model, load, predict
     from foretrace.api.prediction import Predicted, Prediction
     from foretrace.record import Recorder, Scope, record
+    from foretrace.solve import solve
     from foretrace.trace import Diff, Event, Frame, Header, Limits, Outcome, Trace
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ _HOMES = {
     **dict.fromkeys(("Model", "load", "predict"), "foretrace.api.model"),
     **dict.fromkeys(("Predicted", "Prediction"), "foretrace.api.prediction"),
     **dict.fromkeys(("Recorder", "Scope", "record"), "foretrace.record"),
+    "solve": "foretrace.solve",
     **dict.fromkeys(("Diff", "Event", "Frame", "Header", "Limits", "Outcome", "Trace"), "foretrace.trace"),
 }
 
@@ -50,6 +52,7 @@ __all__ = [
     "load",
     "predict",
     "record",
+    "solve",
 ]
 
 

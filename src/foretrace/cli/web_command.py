@@ -21,6 +21,7 @@ Examples:
   foretrace web real.jsonl                                   a recording, and the model's prediction beside it
   foretrace web session.jsonl                                a session that was saved
   foretrace web run/                                         the episodes of a run of foretrace forage, as stories
+  foretrace web receipt.json                                 what foretrace solve kept, and on what that rests
   foretrace web --model oracle:err=0.05,seed=1               no weights: reality with errors put in
   foretrace web --model replay:predicted.jsonl
   foretrace web letters.py::count --args "'banana', 'a'" --export letters.html
@@ -28,7 +29,7 @@ Examples:
 Exit codes: 0 stopped by the user, or the file was written; 2 usage; 3 backend; 5 refused to execute.
 """,
 )
-@click.argument("target", metavar="[FILE::FUNCTION | TRACE | SESSION | RUN]", required=False)
+@click.argument("target", metavar="[FILE::FUNCTION | TRACE | SESSION | RUN | RECEIPT]", required=False)
 @options.arguments
 @click.option("--invent", is_flag=True, help="Let the model make up the arguments, instead of --args.")
 @options.model
@@ -83,6 +84,11 @@ def command(
 
         serve_stories(Path(target), host=host, port=port, token=token, browser=not no_browser, check=check, export=export)
         return
+    if target is not None and _is_receipt(Path(target)):
+        from foretrace.cli.web_receipts import serve_receipt
+
+        serve_receipt(Path(target), host=host, port=port, token=token, browser=not no_browser, check=check, export=export)
+        return
     asked = _asked(target, arguments, invent, model, calibration, budget, grammar)
     from foretrace.web.running import Running
 
@@ -98,6 +104,12 @@ def command(
     from foretrace.cli.web_site import serve_site
 
     serve_site(asked, running, host=host, port=port, token=token, browser=not no_browser, check=check)
+
+
+def _is_receipt(path: Path) -> bool:
+    from foretrace.solve.receipt import is_receipt
+
+    return path.suffix == ".json" and path.is_file() and is_receipt(path)
 
 
 def _asked(

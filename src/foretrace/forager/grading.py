@@ -99,10 +99,10 @@ def grade_patch(
     if not patch.strip():
         return Grade(verdict=Verdict.EMPTY, reason="there is no patch")
     with open_environment(world, limits or EnvironmentLimits(), backend=backend) as environment:
-        if problem := _apply(environment, _PATCH, patch):
+        if problem := apply_patch(environment, _PATCH, patch):
             return Grade(verdict=Verdict.UNAPPLIED, reason=problem)
         put_back = put_tests_back(environment, instance)
-        if instance.test_patch and (problem := _apply(environment, _TESTS, instance.test_patch)):
+        if instance.test_patch and (problem := apply_patch(environment, _TESTS, instance.test_patch)):
             return Grade(verdict=Verdict.BROKEN, reason=f"the instance's own tests do not apply: {problem}")
         if others := _not_as_known(environment, instance):
             return Grade(
@@ -143,7 +143,7 @@ def _checked_out(environment: Environment, path: str) -> bool:
     return environment.exec(["git", "checkout", "--quiet", "HEAD", "--", path], seconds=60).code == 0
 
 
-def _apply(environment: Environment, at: str, patch: str) -> str:
+def apply_patch(environment: Environment, at: str, patch: str) -> str:
     """Applies a patch whole or not at all; why not, if not."""
     environment.write(at, patch.encode("utf-8", "surrogateescape"))
     for way in ([], ["--3way"]):

@@ -1,0 +1,84 @@
+"""Which candidate is kept, by what is known of each.
+
+    best(candidates, checks, Select.VERIFIED)        # its number
+
+The ways, from the cheapest on. GREEDY: the first. MAJORITY: what was written most often. PREDICTED: by what is foreseen of
+the checks, nothing is run. GATED: what is foreseen surely is believed, the rest is run. VERIFIED: everything is run.
+"""
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+from foretrace.solve.types import Candidate, Check, Origin
+
+Key = tuple[float, ...]
+
+
+class Select(StrEnum):
+    """How one of several is chosen."""
+
+    GREEDY = "greedy"
+    MAJORITY = "majority"
+    PREDICTED = "predicted"
+    GATED = "gated"
+    VERIFIED = "verified"
+
+    @property
+    def foresees(self) -> bool:
+        """Whether it needs predictions."""
+        return self in (Select.PREDICTED, Select.GATED)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it runs anything."""
+        return self in (Select.GATED, Select.VERIFIED)
+
+
+def best(candidates: Sequence[Candidate], checks: Sequence[Check], select: Select) -> int:
+    """The number of the candidate to keep. Of those that are alike the earlier one."""
+    assert candidates, "of nothing there is no best"
+    if select is Select.GREEDY:
+        return 0
+    if select is Select.MAJORITY:
+        return max(range(len(candidates)), key=lambda n: (candidates[n].votes, -n))
+    keys = ranking(candidates, list(checks))
+    return max(range(len(candidates)), key=lambda n: (keys[n], -n))
+
+
+def ranking(candidates: Sequence[Candidate], checks: list[Check]) -> list[Key]:
+    """The key of each candidate, larger is better.
+
+    First what the statement asks for; among equals there, how many drawn programs do the same on arguments that nobody gave
+    (as in CodeT, arXiv:2207.10397); then the model's own tests, which may be wrong; then votes; then the shorter one.
+    """
+    asked = [credit(each, checks, Origin.STATEMENT) for each in candidates]
+    behaviours = [_behaviour(each, checks) for each in candidates]
+
+    def agreeing(number: int) -> int:
+        return sum(
+            other.votes
+            for n, other in enumerate(candidates)
+            if asked[n] >= asked[number] and behaviours[n] == behaviours[number]
+        )
+
+    return [
+        (
+            round(asked[n], 9),
+            agreeing(n) if behaviours[n] else each.votes,
+            credit(each, checks, Origin.MODEL),
+            each.votes,
+            -len(each.source),
+        )
+        for n, each in enumerate(candidates)
+    ]
+
+
+def credit(candidate: Candidate, checks: list[Check], origin: Origin) -> float:
+    """The number of checks of an origin that pass, as is to be expected: 0 or 1 of what ran."""
+    return sum(cell.credit for _, cell in candidate.known(checks, origin))
+
+
+def _behaviour(candidate: Candidate, checks: list[Check]) -> tuple[str, ...]:
+    """What it does with arguments that nobody gave; empty if nothing is known of that."""
+    found = tuple(cell.behaviour for _, cell in candidate.known(checks, Origin.GENERATED))
+    return found if any(found) else ()
