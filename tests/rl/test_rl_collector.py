@@ -1,6 +1,7 @@
 """Rollouts of a small model: turns, versions, ends, errors."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,13 @@ from random_checkpoints import random_checkpoint
 from foretrace.errors import TrainingError
 from foretrace.rl.collector import Collecting, Collector
 from foretrace.rl.policies import Draw, LocalPolicy
-from foretrace.rl.types import ENVIRONMENT, Ending, Group, Task, Transition
+from foretrace.rl.types import ENVIRONMENT, Ending, Group, LostError, PlainStates, Task, Transition
 
 STOP = frozenset(range(0, 700, 8))
 """Every eighth token ends an action."""
 
 
-class Counting:
+class Counting(PlainStates):
     """Answers each action with its length, and ends after some turns."""
 
     name = "counting"
@@ -38,7 +39,8 @@ class Counting:
         )
 
 
-def parity(transition: Transition) -> float:
+def parity(transition: Transition, action: Sequence[int]) -> float:
+    assert transition.observation[1] == len(action)
     return float(transition.outcome["right"])
 
 
@@ -96,6 +98,40 @@ def test_limits_end_a_rollout_that_goes_on(policy: LocalPolicy) -> None:
         assert all(r.ending is Ending.LENGTH and len(r.rewards) == 2 for r in group.rollouts)
     for group in collect(policy, Counting(turns=1000), max_turns=1000, max_tokens=40):
         assert all(r.ending is Ending.LENGTH and len(r.tokens) <= 40 for r in group.rollouts)
+
+
+@pytest.mark.parametrize("most", range(10, 16))
+def test_nothing_is_longer_than_the_objective_allows(policy: LocalPolicy, most: int) -> None:
+    groups = collect(policy, Counting(), max_tokens=most)  # what is answered to the last action may have no room
+    assert max(len(r.tokens) for group in groups for r in group.rollouts) <= most
+
+
+class Leaky(Counting):
+    """Loses the state of every third episode once, as a node does that dies."""
+
+    def __init__(self) -> None:
+        super().__init__(turns=2)
+        self.lost: set[int] = set()
+
+    def start(self, task: Task, seed: int) -> Transition:
+        return replace(super().start(task, seed), state=(0, object()))
+
+    def step(self, state: Any, action: Sequence[int]) -> Transition:
+        turn, which = state
+        if turn and len(action) % 3 == 0 and id(which) not in self.lost and len(self.lost) < 4:
+            self.lost.add(id(which))
+            raise LostError("a node died")
+        transition = super().step(turn, action)
+        return replace(transition, state=(transition.state, which))
+
+
+def test_an_episode_whose_state_is_lost_is_begun_again_and_is_the_same(policy: LocalPolicy) -> None:
+    leaky = Leaky()
+    settings = {"max_turns": 2, "max_tokens": 100}
+    lost = {(g.task.id, r.member): r.tokens.tolist() for g in collect(policy, leaky, **settings) for r in g.rollouts}
+    assert leaky.lost
+    whole = collect(policy, Counting(turns=2), **settings)
+    assert lost == {(g.task.id, r.member): r.tokens.tolist() for g in whole for r in g.rollouts}
 
 
 def test_new_weights_are_taken_in_the_middle_of_an_action(tmp_path: Path, policy: LocalPolicy) -> None:

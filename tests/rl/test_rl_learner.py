@@ -18,13 +18,14 @@ from foretrace.rl.learner import Learner, Learning
 from foretrace.rl.policies import LocalPolicy
 from foretrace.rl.rows import pack
 from foretrace.rl.selection import Selection
-from foretrace.rl.types import Task, Transition
+from foretrace.rl.types import PlainStates, Task, Transition
 from foretrace.train.schedule import Schedule
 
 LENGTH = 8
+MOST = 3 + LENGTH + 2
 
 
-class Low:
+class Low(PlainStates):
     """Actions of eight tokens, which should be in the lower half of the vocabulary."""
 
     name = "low"
@@ -39,8 +40,8 @@ class Low:
 
 
 def collector(policy: LocalPolicy, **more: Any) -> Collector:
-    config = Collecting(max_tokens=3 + LENGTH, width=32)
-    return Collector({"low": (Low(), lambda transition: transition.outcome["share"])}, policy, config, **more)
+    config = Collecting(max_tokens=MOST, max_action=LENGTH, width=28)
+    return Collector({"low": (Low(), lambda transition, _: transition.outcome["share"])}, policy, config, **more)
 
 
 def starts() -> Any:
@@ -56,7 +57,7 @@ def selection(groups: Any, budget: int, version: int = 0) -> Selection:
 
 def learning(**settings: Any) -> Learning:
     schedule = Schedule(kind="constant", lr=settings.pop("lr", 0.0), warmup_steps=0)
-    return Learning(schedule=schedule, max_tokens=3 + LENGTH, tokens_per_row=200, **settings)
+    return Learning(schedule=schedule, max_tokens=MOST, tokens_per_row=200, **settings)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
 
 def test_sampler_and_learner_hold_the_same_tokens_as_likely(start: Checkpoint) -> None:
     groups = collector(LocalPolicy(start.config, start.weights)).groups(starts())
-    report = Learner(start.folder, learning()).update(selection(groups, 600))
+    report = Learner(start.folder, learning()).update(selection(groups, 600).chosen)
     assert 0 < report["mismatch"] < 1e-3
     assert report["tokens"] >= 600
     assert report["ratio"] == pytest.approx(1, abs=1e-3)
@@ -82,7 +83,7 @@ def test_what_is_rewarded_becomes_likelier(start: Checkpoint) -> None:
     for _ in range(12):
         batch = selection(groups, 500, learner.version)
         rewards.append(float(np.mean([r.value for r in batch.seen])))
-        lags.append(learner.update(batch)["max_lag"])
+        lags.append(learner.update(batch.chosen)["max_lag"])
         newest.append((learner.weights(), learner.version))
     assert np.mean(rewards[-3:]) > np.mean(rewards[:2]) + 0.1, rewards
     assert max(lags) >= 1  # rollouts that were begun before an update were gone on with
@@ -107,7 +108,7 @@ def test_what_environments_wrote_is_learnt_if_asked(start: Checkpoint) -> None:
         groups = collector(LocalPolicy(start.config, start.weights)).groups(starts())
         learner = Learner(start.folder, learning(lr=3e-3, observation_weight=weight))
         for _ in range(4):
-            learner.update(selection(groups, 400, learner.version))
+            learner.update(selection(groups, 400, learner.version).chosen)
         sampled = LocalPolicy(start.config, learner.weights())
         tokens = selection(collector(sampled).groups(starts()), 200).chosen[0].rollout.tokens
         logits = sampled._batch._forward.logits(
@@ -120,7 +121,7 @@ def test_what_environments_wrote_is_learnt_if_asked(start: Checkpoint) -> None:
 
 def test_a_run_goes_on_from_its_state_to_the_bit(start: Checkpoint, tmp_path: Path) -> None:
     groups = collector(LocalPolicy(start.config, start.weights)).groups(starts())
-    first, second = selection(groups, 400), selection(groups, 400)
+    first, second = selection(groups, 400).chosen, selection(groups, 400).chosen
     whole = Learner(start.folder, learning(lr=1e-3))
     whole.update(first)
     whole.save(tmp_path / "state", {"rollouts": 64})

@@ -21,13 +21,13 @@ from foretrace.rl.learner import Learning
 from foretrace.rl.records import read_groups, replay
 from foretrace.rl.run import RunConfig, run
 from foretrace.rl.source import Part, TaskSource
-from foretrace.rl.types import Task, Transition
+from foretrace.rl.types import PlainStates, Task, Transition
 from foretrace.train.schedule import Schedule
 
 LENGTH = 11
 
 
-class Low:
+class Low(PlainStates):
     """Actions should be in the lower half of the vocabulary."""
 
     name = "low"
@@ -43,7 +43,7 @@ class Low:
         return Transition(state=None, is_over=True, outcome={"share": share})
 
 
-ENVIRONMENTS = {"low": (Low(), lambda transition: 2 * transition.outcome["share"] - 1)}
+ENVIRONMENTS = {"low": (Low(), lambda transition, _: 2 * transition.outcome["share"] - 1)}
 
 
 def tasks(count: int = 20, **data: Any) -> list[Task]:
@@ -132,5 +132,5 @@ def test_an_environment_that_fails_ends_the_run_and_says_where(tmp_path: Path, m
 def test_settings_that_do_not_fit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="async or sync"):
         config(tmp_path, mode="fast")
-    with pytest.raises(UsageError, match="one number"):
-        config(tmp_path, collecting=Collecting(max_tokens=5))
+    with pytest.raises(UsageError, match=r"may have 500 tokens.*made for 11"):
+        config(tmp_path, collecting=Collecting(max_tokens=500))

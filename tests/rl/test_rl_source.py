@@ -61,5 +61,5 @@ def test_it_goes_on_from_its_state() -> None:
 
 
 def test_an_empty_mixture_is_refused() -> None:
-    with pytest.raises(UsageError, match="weight above 0"):
+    with pytest.raises(UsageError, match="above 0"):
         TaskSource([Part(tasks=[])])

@@ -31,6 +31,7 @@ Examples:
     "--places", type=click.IntRange(1, 256), default=8, show_default=True, help="Sequences a core decodes together."
 )
 @click.option("--seconds", type=options.Finite(1, 86_400), default=300.0, show_default=True, help="Time for one answer.")
+@click.option("--reload", is_flag=True, help="Let clients have the weights read again from MODEL: POST /v1/weights/reload.")
 def command(
     model: str,
     host: str,
@@ -42,6 +43,7 @@ def command(
     queue: int,
     places: int,
     seconds: float,
+    reload: bool,
 ) -> None:
     """Serve MODEL to programs: /v1/completions as OpenAI and vLLM have it, and /v1/traces. Nothing is ever executed.
 
@@ -64,7 +66,7 @@ def command(
     shown = None if no_token else token or new_token()
     listening = bind(host, port)
     rules = rules_for(host, port=listening.getsockname()[1], token=shown, open_paths=OPEN_PATHS, names=allow_host)
-    served = ServedModel.load(model, Limits(queue=queue, places=places, seconds=seconds), name)
+    served = ServedModel.load(model, Limits(queue=queue, places=places, seconds=seconds, reload=reload), name)
     url = address_of(listening)
 
     def ready() -> None:

@@ -85,7 +85,7 @@ def _recipe_command(name: str) -> click.Command:
         agents_share: float,
         as_json: bool,
     ) -> None:
-        _need_torch()
+        need_torch()
         from foretrace.recipes import load_recipe, override
         from foretrace.recipes.agents import with_agents
 
@@ -103,7 +103,8 @@ def _help(name: str) -> str:
     return f"{RECIPES[name][0].upper()}{RECIPES[name][1:]}.\n\n{fields}: docs/training.md."
 
 
-def _need_torch() -> None:
+def need_torch() -> None:
+    """Raises UsageError if it is not installed."""
     try:
         import torch  # noqa: F401
     except ImportError as error:

@@ -23,7 +23,8 @@ from foretrace.engine.kernel import best_forward
 from foretrace.engine.recent import RecentCaches
 from foretrace.engine.sampling import Sampler, log_softmax
 from foretrace.engine.types import Drafter, Generation, Grammar, check_prompts
-from foretrace.model.checkpoint import Checkpoint
+from foretrace.model.checkpoint import Checkpoint, Weights
+from foretrace.model.config import ModelConfig
 
 BATCH = 48
 """Sequences a worker decodes together: as many rows as the kernel keeps in a core's cache."""
@@ -33,7 +34,7 @@ class EmbeddedEngine:
     """Greedy and sampled decoding of a checkpoint, without torch. Any number of threads may use it at the same time."""
 
     def __init__(self, checkpoint: Checkpoint, name: str, forward: Forward | None = None) -> None:
-        self._name, self._tokenizer = name, checkpoint.tokenizer
+        self._name, self._tokenizer, self._config = name, checkpoint.tokenizer, checkpoint.config
         self._context_length = checkpoint.config.max_position_embeddings
         self.forward = forward or best_forward(checkpoint.config, checkpoint.weights)
         """How the model is computed."""
@@ -48,6 +49,11 @@ class EmbeddedEngine:
     def context_length(self) -> int:
         """Tokens of prompt and continuation together."""
         return self._context_length
+
+    @property
+    def config(self) -> ModelConfig:
+        """The model's shape."""
+        return self._config
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -113,6 +119,15 @@ class EmbeddedEngine:
     def new_batch(self) -> Batch:
         """For a caller that decodes step by step: a batch of its own, which shares what was computed lately."""
         return Batch(self.forward, self._recent)
+
+    def take(self, weights: Weights) -> None:
+        """Goes on with other weights of the same model; batches do once they are given to `refresh`."""
+        self.forward = best_forward(self._config, weights)
+        self._recent = RecentCaches(self.forward.new_cache)
+
+    def refresh(self, batch: Batch) -> None:
+        """Has a batch go on with the weights that the engine has now; by the thread that decodes it."""
+        batch.replace(self.forward, self._recent)
 
     def logits(self, ids: Sequence[int]) -> Array:
         """Next-token logits at every position: (T, vocab_size)."""

@@ -4,24 +4,30 @@
     for group in collector.groups(tasks):          # (task, seed) one after the other; as they are over, not as they began
         queue.put(group)
 
+    collector.begin(start, first=80)               # or one by one, as they come from elsewhere
+    while not collector.is_idle:
+        for group in collector.advance(): …
+
 While some sequences are being written, environments of others work in threads. New weights are taken between two passes.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from itertools import count
 
 import numpy as np
 
 from foretrace.errors import TrainingError
 from foretrace.model.checkpoint import Weights
 from foretrace.rl.policies import Draw, Policy, Writing
-from foretrace.rl.types import ENVIRONMENT, Ending, Environment, Group, Reward, Rollout, Task, Transition
+from foretrace.rl.types import ENVIRONMENT, Ending, Environment, Group, LostError, Reward, Rollout, Task, Transition
 
 Start = tuple[Task, int]
 """A task and the seed of its environment, which a group shares."""
+_LOSSES = 5
+"""Times that an episode is begun again, at most, because its state was lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +40,8 @@ class Collecting:
     """Rollouts at a time."""
     max_tokens: int = 1024
     """Of a rollout, prompt and observations included: N of the objective."""
+    max_action: int = 0
+    """Tokens of one action; 0: as many as there is room for."""
     max_turns: int = 1
     threads: int = 4
     """In which environments work."""
@@ -57,8 +65,16 @@ class _Episode:
     rewards: list[float] = field(default_factory=list)
     state: object = None
     last: Writing | None = None
+    losses: int = 0
+    """Times that its state was lost."""
     rollout: Rollout | None = None
     """Once it is over."""
+
+    def restart(self) -> None:
+        """Forgets all that was done, since the state was lost."""
+        self.losses += 1
+        self.begun, self.state, self.last = time.monotonic(), None, None
+        self.tokens, self.versions, self.logprobs, self.rewards = [], [], [], []
 
     def observe(self, observation: Iterable[int]) -> None:
         """Takes in tokens of the environment."""
@@ -114,60 +130,110 @@ class Collector:
 
         """
         self._environments, self._policy, self._config, self._weights = environments, policy, config, weights
-        self._numbers = count(first)
+        self._next = first
+        self._pool = ThreadPoolExecutor(config.threads, thread_name_prefix="environment")
+        self._waiting: deque[_Episode] = deque()
         self._writing: dict[Writing, _Episode] = {}
         self._working: dict[Future[Transition], _Episode] = {}
 
     def groups(self, starts: Iterable[Start]) -> Iterator[Group]:
-        """Groups, as they are over.
+        """Groups, as they are over. Starts are taken as there is room.
 
         Raises:
             TrainingError: an environment failed; it names the task, the seed and the rollout.
 
         """
-        waiting = (episode for start in starts for episode in self._group(start))
-        with ThreadPoolExecutor(self._config.threads, thread_name_prefix="environment") as pool:
-            is_more = True
-            while True:
-                while is_more and len(self._writing) + len(self._working) < self._config.width:
-                    episode = next(waiting, None)
-                    is_more = episode is not None
-                    if episode is not None:
-                        environment = self._environments[episode.start[0].environment][0]
-                        self._working[pool.submit(environment.start, *episode.start)] = episode
-                if not (self._writing or self._working):
-                    return
-                yield from self._advance(pool)
+        coming, more = iter(starts), True
+        while True:
+            while more and self.room > 0:
+                start = next(coming, None)
+                more = start is not None
+                if start is not None:
+                    self.begin(start, self._next)
+                    self._next += self._config.group_size
+            if self.is_idle:
+                return
+            yield from self.advance()
 
-    def _group(self, start: Start) -> list[_Episode]:
+    @property
+    def room(self) -> int:
+        """Rollouts for which there is a place now."""
+        return self._config.width - len(self._waiting) - len(self._writing) - len(self._working)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in progress."""
+        return not (self._waiting or self._writing or self._working)
+
+    def begin(self, start: Start, first: int) -> None:
+        """Takes a group on; it begins as soon as there is room.
+
+        Args:
+            start: of all its rollouts.
+            first: number of the first of them in the run; what is drawn depends on it, and the others follow.
+
+        """
         siblings: list[_Episode] = []
-        siblings += (_Episode(next(self._numbers), at, start, siblings) for at in range(self._config.group_size))
-        return siblings
+        siblings += (_Episode(first + at, at, start, siblings) for at in range(self._config.group_size))
+        self._waiting += siblings
 
-    def _advance(self, pool: ThreadPoolExecutor) -> Iterator[Group]:
-        """A pass of the policy, and what environments have done meanwhile."""
+    def advance(self) -> list[Group]:
+        """A pass of the policy, and what environments have done meanwhile; the groups that are over now.
+
+        Raises:
+            TrainingError: see `groups`.
+
+        """
         newer = self._weights()
         if newer is not None:
             self._policy.load(*newer)
+        while self._waiting and len(self._writing) + len(self._working) < self._config.width:
+            self._open(self._waiting.popleft())
         for writing in self._policy.advance():
             episode = self._writing.pop(writing)
             episode.act(writing)
             environment = self._environments[episode.start[0].environment][0]
-            self._working[pool.submit(environment.step, episode.state, writing.tokens)] = episode
+            self._working[self._pool.submit(environment.step, episode.state, writing.tokens)] = episode
         done = [future for future in self._working if future.done()]
         if not (done or self._writing):
             done = list(wait(self._working, return_when=FIRST_COMPLETED).done)
+        over = []
         for future in done:
             episode = self._working.pop(future)
-            self._take(episode, self._result(episode, future))
+            transition = self._result(episode, future)
+            if transition is None:
+                episode.restart()
+                self._open(episode)
+                continue
+            self._take(episode, transition)
             if all(sibling.rollout for sibling in episode.siblings):
                 rollouts = tuple(sibling.rollout for sibling in episode.siblings if sibling.rollout)
-                yield Group(task=episode.start[0], rollouts=rollouts)
+                over.append(Group(task=episode.start[0], rollouts=rollouts))
+        return over
 
-    def _result(self, episode: _Episode, future: "Future[Transition]") -> Transition:
+    def close(self) -> None:
+        """Ends the threads of environments, and lets go of what states hold."""
+        self._pool.shutdown(cancel_futures=True)
+        for episode in self._writing.values():
+            self._environments[episode.start[0].environment][0].close(episode.state)
+        for future in self._working:
+            if future.done() and not future.cancelled() and future.exception() is None and not future.result().is_over:
+                self._environments[self._working[future].start[0].environment][0].close(future.result().state)
+        self._writing.clear()
+        self._working.clear()
+        self._waiting.clear()
+
+    def _open(self, episode: _Episode) -> None:
+        environment = self._environments[episode.start[0].environment][0]
+        self._working[self._pool.submit(environment.start, *episode.start)] = episode
+
+    def _result(self, episode: _Episode, future: "Future[Transition]") -> Transition | None:
+        """What an environment has answered; None: the episode was lost, and is to be begun again."""
         try:
             return future.result()
         except Exception as error:
+            if isinstance(error, LostError) and episode.losses < _LOSSES:
+                return None
             task, seed = episode.start
             where = f"environment {task.environment}, task {task.id}, seed {seed}"
             what = f"rollout {episode.number} after {len(episode.rewards)} actions"
@@ -177,22 +243,25 @@ class Collector:
         """Goes on after a start or an action."""
         task, config = episode.start[0], self._config
         if episode.last is not None:
-            episode.rewards.append(self._environments[task.environment][1](transition))
+            episode.rewards.append(self._environments[task.environment][1](transition, episode.last.tokens))
         episode.state = transition.state
+        environment = self._environments[task.environment][0]
         if transition.is_over:
-            episode.observe(transition.observation)
+            episode.observe(transition.observation[: config.max_tokens - len(episode.tokens)])
             episode.end(Ending.OVER, transition)
             return
         room = config.max_tokens - len(episode.tokens) - len(transition.observation)
         turn = len(episode.rewards)
         if room <= 0 or turn >= config.max_turns:
+            environment.close(episode.state)
             episode.end(Ending.LENGTH, transition)
             return
         episode.observe(transition.observation)
-        stop = self._environments[task.environment][0].stop
         draw = Draw(seed=config.seed, rollout=episode.number, turn=turn)
-        writing = self._policy.begin(episode.tokens, draw, limit=room, stop=stop, after=episode.last)
+        limit = min(room, config.max_action or room)
+        writing = self._policy.begin(episode.tokens, draw, limit=limit, stop=environment.stop, after=episode.last)
         if writing.is_over:  # the model's context is full
+            environment.close(episode.state)
             episode.end(Ending.LENGTH, transition)
         else:
             self._writing[writing] = episode

@@ -11,18 +11,30 @@ debugging and as the baseline. `ThreadFeed` collects all the time, in a thread, 
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, suppress
 from typing import Protocol, Self
 
 from foretrace.model.checkpoint import Weights
-from foretrace.rl.collector import Collector, Start
+from foretrace.rl.collector import Start
 from foretrace.rl.source import TaskSource
 from foretrace.rl.types import Group
 
 Newest = Callable[[], tuple[Weights, int] | None]
 """Weights and their version that were not taken before; None: there are no newer ones."""
-MakeCollector = Callable[[Newest], Collector]
+
+
+class Collects(Protocol):
+    """A `Collector`, or many of them on a cluster."""
+
+    def groups(self, starts: Iterable[Start]) -> Iterator[Group]:
+        """Groups, as they are over."""
+
+    def close(self) -> None:
+        """Ends what works."""
+
+
+MakeCollector = Callable[[Newest], Collects]
 
 
 class Feed(Protocol):
@@ -88,6 +100,7 @@ class SteadyFeed:
 
     def close(self) -> None:
         """See `Feed`."""
+        self._collector.close()
 
     def __enter__(self) -> Self:
         return self
@@ -131,8 +144,9 @@ class ThreadFeed:
 
     def _work(self, make: MakeCollector) -> None:
         try:
-            for group in make(self._newest).groups(self._starts()):
-                self._put(group)
+            with closing(make(self._newest)) as collector:
+                for group in collector.groups(self._starts()):
+                    self._put(group)
         except _ClosedError:
             return
         except BaseException as error:  # the learner is told, whatever it is

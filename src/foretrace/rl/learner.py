@@ -1,13 +1,14 @@
 """The learner: takes selected rollouts, makes one update of the weights, and hands them on.
 
     learner = Learner(folder, Learning(lr=1e-5), vocab_size)
-    report = learner.update(selection)          # reward, entropy, clipped share, lag, mismatch with the sampler, …
+    report = learner.update(selection.chosen)   # entropy, clipped share, lag, mismatch with the sampler, …
     policy.load(learner.weights(), learner.version)
 
 Under `torchrun` the weights are spread over the processes as in training (`train/sharding.py`); all of them call `update`
-with the same selection, and each takes its share of the rows.
+with the same rollouts, and each takes its share of the rows.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from foretrace.data.kinds import Kind
-from foretrace.errors import TrainingError
+from foretrace.errors import TrainingError, UsageError
 from foretrace.model.attention import best_backend
 from foretrace.model.checkpoint import Weights
 from foretrace.model.interchange import load_pretrained
 from foretrace.model.transformer import CausalLM
 from foretrace.rl.loss import Clip
 from foretrace.rl.rows import RolloutRow, empty, pack
-from foretrace.rl.selection import Selection
+from foretrace.rl.selection import Chosen
 from foretrace.rl.types import ENVIRONMENT
 from foretrace.train.config import Hardware, Optimizer, Parallel
 from foretrace.train.device import choose_device, choose_dtype, precision
@@ -52,6 +53,16 @@ class Learning:
     hardware: Hardware = field(default_factory=lambda: Hardware(dtype="float32"))
     """In float32 the probabilities are those of a sampler in float32 to the sixth digit."""
     parallel: Parallel = field(default_factory=Parallel)
+
+    def __post_init__(self) -> None:
+        """Checks how processes share the work.
+
+        Raises:
+            UsageError: they were to share rows.
+
+        """
+        if self.parallel.context != 1:
+            raise UsageError("rollouts are shared out whole: parallel.context must be 1, use data and tensor")
 
 
 class Learner:
@@ -100,21 +111,21 @@ class Learner:
         materialise(model, self.device, 0)
         return model
 
-    def update(self, selection: Selection) -> dict[str, float]:
-        """One step of the optimiser, and what it met; see `_Meter`.
+    def update(self, chosen: Sequence[Chosen]) -> dict[str, float]:
+        """One step of the optimiser, and what it met; see `_Meter`. All processes must call it, with the same rollouts.
 
         Raises:
             TrainingError: the gradient is no number. The weights are as they were.
 
         """
-        rows = pack(selection.chosen, self.config.tokens_per_row, learn_observations=bool(self.config.observation_weight))
+        rows = pack(chosen, self.config.tokens_per_row, learn_observations=bool(self.config.observation_weight))
         meter = _Meter(self.version)
         mine = rows[self.ranks.data.rank :: self.ranks.data.size]
         mine += [empty()] * (-(-len(rows) // self.ranks.data.size) - len(mine))
         observed = sum(int((row.batch.kinds[row.batch.weights > 0] == Kind.OBSERVATION).sum()) for row in rows)
         for number, row in enumerate(mine, 1):
             begin_row(self.model, last=number == len(mine), reshard=self.config.parallel.reshard)
-            self._add_gradient(row, len(selection.chosen), observed, meter)
+            self._add_gradient(row, len(chosen), observed, meter)
         norm = clip_grad_norm(self.parameters.values(), self.config.optimizer.max_grad_norm)
         if not bool(torch.isfinite(norm)):
             for optimizer in self._optimizers:
@@ -129,7 +140,7 @@ class Learner:
             optimizer.step()
             optimizer.zero_grad()
         self.version += 1
-        return meter.read() | {"grad_norm": float(norm), "lr": rate, "rows": float(len(rows))}
+        return meter.read(self.ranks) | {"grad_norm": float(norm), "lr": rate, "rows": float(len(rows))}
 
     def _add_gradient(self, rollouts: RolloutRow, count: int, observed: int, meter: "_Meter") -> None:
         row = Row.of(rollouts.batch, self.device)
@@ -164,34 +175,39 @@ class _Meter:
     def __init__(self, version: int) -> None:
         self._version = version
         self.objective = 0.0
-        self._parts: list[tuple[NDArray[np.float32], ...]] = []
+        self._sums = dict.fromkeys(("tokens", "entropy", "ratio", "clipped", "kl", "lag", "own", "mismatch"), 0.0)
+        self._most = 0.0
 
     def add(self, nll: Tensor, ratios: Tensor, clipped: Tensor, drawn: Tensor, versions: NDArray[np.int32]) -> None:
         """Takes a row's M predictions: all (M,)."""
-        arrays = [tensor.detach().float().cpu().numpy() for tensor in (nll, ratios, clipped, drawn)]
         kept = versions != ENVIRONMENT
-        self._parts.append(tuple(array[kept] for array in (*arrays, versions.astype(np.float32))))
+        nlls, ratio, is_clipped, before = (x.detach().double().cpu().numpy()[kept] for x in (nll, ratios, clipped, drawn))
+        lag = (self._version - versions[kept]).astype(np.float64)
+        own = lag == 0
+        values = {
+            "tokens": np.ones_like(lag),
+            "entropy": nlls,
+            "ratio": ratio,
+            "clipped": is_clipped,
+            "kl": ratio - 1 - np.log(ratio),
+            "lag": lag,
+            "own": own,
+            "mismatch": np.abs(-nlls - before) * own,
+        }
+        for name, of in values.items():
+            self._sums[name] += float(of.sum())
+        self._most = max(self._most, float(lag.max(initial=0)))
 
-    def read(self) -> dict[str, float]:
-        """The numbers of the update.
+    def read(self, ranks: Ranks) -> dict[str, float]:
+        """The numbers of the update, over all processes.
 
         `entropy`: mean negative log probability of what was drawn, an unbiased estimate where it was drawn by these weights.
         `mismatch`: mean absolute difference of log probabilities between sampler and learner, of tokens of this version; 0
         if there are none. `lag`: updates since a token was written, mean and most.
         """
-        if not self._parts:
-            return {}
-        nll, ratios, clipped, drawn, versions = (np.concatenate(part) for part in zip(*self._parts, strict=True))
-        lag = self._version - versions
-        own = lag == 0
-        return {
-            "objective": self.objective,
-            "tokens": float(len(nll)),
-            "entropy": float(nll.mean()),
-            "ratio": float(ratios.mean()),
-            "clipped": float(clipped.mean()),
-            "mismatch": float(np.abs(-nll - drawn)[own].mean()) if own.any() else 0.0,
-            "kl": float((ratios - 1 - np.log(ratios)).mean()),
-            "lag": float(lag.mean()),
-            "max_lag": float(lag.max()),
-        }
+        everyone = ranks.gather(self.objective, self._most, *self._sums.values())[:, 0, 0]
+        objective, _, *sums = everyone.sum(0).tolist()
+        found = dict(zip(self._sums, sums, strict=True))
+        tokens, own = found.pop("tokens"), found.pop("own")
+        means = {name: value / max(own if name == "mismatch" else tokens, 1.0) for name, value in found.items()}
+        return {"objective": objective, "tokens": tokens, "max_lag": float(everyone[:, 1].max())} | means

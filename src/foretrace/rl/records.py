@@ -45,10 +45,16 @@ def group_from_json(record: Mapping[str, Any]) -> Group:
 
 def read_groups(file: Path) -> Iterator[Group]:
     """All groups of a run, in the order in which the learner looked at them."""
+    return (group for _, group in read_looked_at(file))
+
+
+def read_looked_at(file: Path) -> Iterator[tuple[int, Group]]:
+    """All groups of a run, each with the update that looked at it."""
     with open(file, encoding="utf-8") as lines:
         for line in lines:
             if line.endswith("\n"):  # a killed run may leave half a line
-                yield group_from_json(json.loads(line))
+                record = json.loads(line)
+                yield record["step"], group_from_json(record)
 
 
 def replay(environments: Mapping[str, tuple[Environment, Reward]], rollout: Rollout) -> list[str]:
@@ -61,13 +67,15 @@ def replay(environments: Mapping[str, tuple[Environment, Reward]], rollout: Roll
     environment, reward = environments[rollout.task.environment]
     differences: list[str] = []
     transition, rewards = environment.start(rollout.task, rollout.seed), []
-    for turn, (observed, action) in enumerate(_turns(rollout)):
-        if list(transition.observation) != observed:
+    for turn, (observed, action) in enumerate(turns_of(rollout)):
+        if list(transition.observation[: None if action else len(observed)]) != observed:  # the last one may be cut
             differences.append(f"what the policy saw before action {turn}")
         if not action:
             break
         transition = environment.step(transition.state, action)
-        rewards.append(reward(transition))
+        rewards.append(reward(transition, action))
+    if not transition.is_over:
+        environment.close(transition.state)
     if rewards != list(rollout.rewards):
         differences.append(f"rewards: recorded {list(rollout.rewards)}, now {rewards}")
     if dict(transition.outcome) != dict(rollout.outcome):
@@ -75,7 +83,7 @@ def replay(environments: Mapping[str, tuple[Environment, Reward]], rollout: Roll
     return differences
 
 
-def _turns(rollout: Rollout) -> list[tuple[list[int], list[int]]]:
+def turns_of(rollout: Rollout) -> list[tuple[list[int], list[int]]]:
     """What was seen and what was done, by turn; what comes after the last action has an empty one."""
     turns: list[tuple[list[int], list[int]]] = []
     was_action = True

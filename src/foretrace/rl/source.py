@@ -31,7 +31,9 @@ class Part:
 
     tasks: Sequence[Task]
     weight: float = 1.0
-    """Share of the groups, of the sum of all weights."""
+    """Share of the groups, of the sum of all weights; 0: none, as in a stage that leaves it out."""
+    band: tuple[float, float] | None = None
+    """Solve rates between which a task of it is drawn as often as it can be; None: those of the whole source."""
 
 
 class TaskSource:
@@ -46,11 +48,13 @@ class TaskSource:
             band: solve rates between which a task is drawn as often as it can be; None: all are.
 
         Raises:
-            UsageError: a part has no task, or a weight makes no sense.
+            UsageError: a part that is drawn has no task, or weights make no sense.
 
         """
-        if not parts or any(not part.tasks or not part.weight > 0 for part in parts):
-            raise UsageError("a mixture needs parts that have tasks and a weight above 0")
+        if any(not part.weight >= 0 or (part.weight and not part.tasks) for part in parts):
+            raise UsageError("a part of a mixture has a weight of at least 0, and tasks if it is above 0")
+        if not any(part.weight for part in parts):
+            raise UsageError("a mixture needs a part with a weight above 0")
         self._parts, self._seed, self._band = parts, seed, band
         weights = np.array([part.weight for part in parts])
         self._shares = weights / weights.sum()
@@ -89,7 +93,7 @@ class TaskSource:
         at = int(rng.choice(len(self._parts), p=self._shares))
         while True:
             task = self._following(at)
-            if self._is_useful(task) or rng.random() < _OUTSIDE:
+            if self._is_useful(task, self._parts[at].band or self._band) or rng.random() < _OUTSIDE:
                 return task, self._seed + number
 
     def _following(self, at: int) -> Task:
@@ -99,9 +103,9 @@ class TaskSource:
         order = np.random.default_rng((self._seed, at, epoch)).permutation(len(tasks))
         return tasks[int(order[position])]
 
-    def _is_useful(self, task: Task) -> bool:
+    def _is_useful(self, task: Task, band: tuple[float, float] | None) -> bool:
         rate = self.rates.get(_key(task))
-        return self._band is None or rate is None or self._band[0] <= rate <= self._band[1]
+        return band is None or rate is None or band[0] <= rate <= band[1]
 
 
 def _key(task: Task) -> str:

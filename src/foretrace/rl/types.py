@@ -37,7 +37,7 @@ class Transition:
     """What comes of a start or an action."""
 
     state: Any
-    """Of the episode. It is not changed by later steps."""
+    """Of the episode, to be handed to the next step, which may use it up: whoever wants to try two ways clones it."""
     observation: tuple[int, ...] = ()
     """Tokens that the policy sees before it acts (again)."""
     is_over: bool = False
@@ -45,8 +45,12 @@ class Transition:
     """JSON values that rewards are made of, and that people read: `{"right": True}`."""
 
 
-Reward = Callable[[Transition], float]
-"""Of what came of an action; its tokens share it. Rewards know nothing of environments' insides."""
+Reward = Callable[[Transition, Sequence[int]], float]
+"""Of what came of an action, and the action's tokens, which share it. Rewards know nothing of environments' insides."""
+
+
+class LostError(Exception):
+    """The state of an episode is gone, and not by a fault of its environment: a node died. It can be begun again."""
 
 
 class Environment(Protocol):
@@ -60,7 +64,29 @@ class Environment(Protocol):
         """Begins an episode; the observation is the prompt, from the beginning-of-text token on."""
 
     def step(self, state: Any, action: Sequence[int]) -> Transition:
-        """What comes of an action, which may end without a stop token if a limit cut it."""
+        """What comes of an action, which may end without a stop token if a limit cut it.
+
+        Raises:
+            LostError: see there. Any other error ends the run.
+
+        """
+
+    def clone(self, state: Any) -> Any:
+        """A state from which an episode goes on as from this one, and which does not notice what is done with it."""
+
+    def close(self, state: Any) -> None:
+        """Lets go of what a state holds. An episode that is over has let go by itself."""
+
+
+class PlainStates:
+    """For environments whose states are plain values that no step changes."""
+
+    def clone(self, state: Any) -> Any:
+        """The state itself."""
+        return state
+
+    def close(self, state: Any) -> None:
+        """Nothing is held."""
 
 
 class Ending(StrEnum):

@@ -2,9 +2,10 @@
 
     app = create_app(served, rules)         # an ASGI application; whoever made `served` closes it
 
-Nothing here executes code or opens a file: a request holds texts and numbers, and so does its answer.
+Nothing here executes code or opens a file that a request names: it holds texts and numbers, and so does its answer.
 """
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -51,6 +52,9 @@ def create_app(served: ServedModel, rules: Rules) -> App:
         text = served.metrics.text(waiting=served.batcher.waiting, running=served.batcher.running)
         return Response(text, headers={"content-type": exposition.CONTENT_TYPE})
 
+    async def reload(request: Request) -> Response:
+        return json_answer({"reloads": await asyncio.to_thread(served.reload)})
+
     async def openapi(request: Request) -> Response:
         return json_answer(api)
 
@@ -64,6 +68,8 @@ def create_app(served: ServedModel, rules: Rules) -> App:
         Route("/v1/traces/predict", traces.predict, methods=["POST"]),
         Route("/v1/traces/score", traces.score, methods=["POST"]),
     ]
+    if served.limits.reload:
+        routes.append(Route("/v1/weights/reload", reload, methods=["POST"]))
     handlers: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
         Problem: _problem,
         ForetraceError: _user_error,

@@ -76,6 +76,7 @@ class Batcher:
         self._waiting: deque[deque[Job]] = deque()
         """Of each request that waits, its jobs; the request whose turn it is first."""
         self._changed = threading.Condition()
+        self._refreshes: list[Callable[[Batch], None]] = []
         self._closed = False
         count = threads or len(os.sched_getaffinity(0))
         self._loads = [0] * count
@@ -136,6 +137,11 @@ class Batcher:
         for job in taken:
             job.done.set_exception(Cancelled())
 
+    def refresh(self, change: Callable[[Batch], None]) -> None:
+        """Has every thread do this with its batch before its next pass. What is being decoded stays in it."""
+        with self._changed:
+            self._refreshes.append(change)
+
     def close(self) -> None:
         """Cancels all jobs and ends the threads."""
         with self._changed:
@@ -155,10 +161,13 @@ class Batcher:
 
     def _work(self, number: int) -> None:
         jobs: dict[Decoding, Job] = {}
-        batch = self._new_batch()
+        batch, refreshed = self._new_batch(), len(self._refreshes)
         while not self._closed:
             try:
                 self._admit(number, batch, jobs)
+                if refreshed < len(self._refreshes):
+                    refreshed = len(self._refreshes)
+                    self._refreshes[-1](batch)
                 if jobs:
                     self._pass(batch, jobs)
             except Exception as error:  # whatever it is: it ends these jobs, not the server

@@ -5,6 +5,7 @@ served.name, served.context, served.batcher
 served.close()
 """
 
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,9 @@ from pathlib import Path
 from foretrace.data.tokenizer import Tokenizer
 from foretrace.debug.confidence import Confidence, confidence_of
 from foretrace.engine.embedded import EmbeddedEngine
-from foretrace.engine.load import load
+from foretrace.engine.load import folder_of, load
 from foretrace.errors import UsageError
+from foretrace.model.checkpoint import load_checkpoint
 from foretrace.serve.batched_engine import BatchedEngine
 from foretrace.serve.batching import Batcher
 from foretrace.serve.metrics import Metrics
@@ -33,6 +35,8 @@ class Limits:
     """Predictions of traces at a time, each of which has a thread; who finds none free is told to come back."""
     threads: int | None = None
     """Cores that decode; None: all."""
+    reload: bool = False
+    """Whether clients may have the weights read again, from the same folder."""
 
 
 class ServedModel:
@@ -45,6 +49,9 @@ class ServedModel:
             engine.new_batch, places=limits.places, queue=limits.queue, threads=limits.threads, watch=self.metrics
         )
         self.created = int(time.time())
+        self.reloads = 0
+        """How often weights were read again."""
+        self._reloading = threading.Lock()
         self._calibration = confidence.calibration
 
     @classmethod
@@ -82,6 +89,27 @@ class ServedModel:
     def confidence(self) -> Confidence:
         """How sure it is of what it predicts, for one request."""
         return Confidence(self._calibration)
+
+    def reload(self) -> int:
+        """Reads the weights again from the folder that it began with; how often that was done.
+
+        What is being written goes on with them, and keeps the keys and values that the old ones gave.
+
+        Raises:
+            UsageError: the folder now has another model.
+            CheckpointError: it is incomplete or damaged.
+
+        """
+        with self._reloading:
+            folder = folder_of(self.engine.name)
+            assert folder is not None, "what is served was read from a folder"
+            found = load_checkpoint(folder)
+            if found.config != self.engine.config:
+                raise UsageError(f"{folder} now has another model than the one that is served; start the server again")
+            self.engine.take(found.weights)
+            self.batcher.refresh(self.engine.refresh)
+            self.reloads += 1
+            return self.reloads
 
     def close(self) -> None:
         """Cancels what is being decoded, and ends."""

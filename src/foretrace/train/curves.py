@@ -38,6 +38,19 @@ TITLES = {
     "memory_gb": "Memory, GB",
     "step_seconds": "Seconds a step",
     "data_share": "Share of time waiting for data",
+    "reward": "Return of a rollout",
+    "solved": "Rollouts that solve their task",
+    "solved_by_environment": "Rollouts that solve their task, by environment",
+    "held_out": "Held-out tasks solved",
+    "dropped": "Rollouts not learnt from, by reason",
+    "learnt_from": "Rollouts learnt from",
+    "entropy": "Entropy, nats a token",
+    "clipped": "Tokens whose gradient is clipped",
+    "lag": "Updates since a token was written",
+    "mismatch": "Sampler and learner, nats a token apart",
+    "length": "Tokens of a policy in a rollout",
+    "cut": "Rollouts that were cut",
+    "waited": "Share of time waiting for rollouts",
 }
 """Metrics in the order of their panels; others follow."""
 _PARTS = {
@@ -56,8 +69,17 @@ _PARTS = {
     "mfu_datasheet": ("mfu", "datasheet peak"),
     "memory_gb": ("memory_gb", "now"),
     "memory_peak_gb": ("memory_gb", "most so far"),
+    "lag": ("lag", "mean"),
+    "max_lag": ("lag", "most"),
+    "length": ("length", "mean"),
+    "max_length": ("length", "most"),
 }
 """Of a field: its metric, and its name within that."""
+_SHARES = {
+    *("accuracy", "mfu", "data_share", "clipped", "cut", "waited"),
+    *("solved", "solved_by_environment", "held_out", "dropped", "learnt_from"),
+}
+"""Metrics whose values are parts of one."""
 _WHOLE = ("val_", "sample_")
 """Beginnings of fields that are means over a whole set already, and are never smoothed."""
 
@@ -108,7 +130,7 @@ class Panel:
     @property
     def is_share(self) -> bool:
         """Whether its values are parts of one."""
-        return self.metric in ("accuracy", "mfu", "data_share")
+        return self.metric in _SHARES
 
 
 # ---------------------------------------------------------------------------------------------------

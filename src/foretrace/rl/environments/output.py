@@ -15,7 +15,7 @@ from foretrace.engine import build_prompt
 from foretrace.engine.steps import StopReason, finish_at_end
 from foretrace.errors import FormatError
 from foretrace.evals.scorers.literal import same_literal
-from foretrace.rl.types import Task, Transition
+from foretrace.rl.types import PlainStates, Task, Transition
 from foretrace.trace import Event, FrameParser, Segment, Token, frame_segments
 
 NAME = "output"
@@ -27,7 +27,7 @@ def output_task(name: str, source: str, entry: str, arguments: str, expected: st
     return Task(environment=NAME, id=name, data=data)
 
 
-class OutputPrediction:
+class OutputPrediction(PlainStates):
     """One action: the trace."""
 
     name = NAME
