@@ -6,6 +6,7 @@
 A pass needs evidence for each test: a value for each call and no more, an end that was reached, assertions that held.
 """
 
+import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,8 @@ class Outcome:
     error: str = ""
     """Why there are fewer."""
     seconds: float = 0.0
+    code: int = 0
+    """Of the process: see `sandbox.Result`."""
 
 
 def read_outcome(result: Result, count: int) -> Outcome:
@@ -63,7 +66,7 @@ def read_outcome(result: Result, count: int) -> Outcome:
     missing = "" if len(replies) == count + 1 and not loaded.error else loaded.error or ENDINGS[result.status]
     if len(replies) > count + 1:
         calls, missing = (), "it gave more values than were asked for"
-    return Outcome(result.status, calls, missing, result.seconds)
+    return Outcome(result.status, calls, missing, result.seconds, result.code)
 
 
 def _called(reply: str) -> Called:
@@ -103,7 +106,7 @@ def judge_calls(calls: Sequence[str], expected: Sequence[Any], outcome: Outcome,
             derived = "" if called.is_exact else ", of a type of its own,"
             strict, loose = False, loose or f"{call} gives {shown(called.value)}{derived} for {shown(wanted)}"
     if outcome.status is not Status.DONE or len(outcome.calls) != len(calls):
-        reason = _REASONS.get(outcome.status) or _reason_of(outcome.error)
+        reason = _ending(outcome.status, outcome.code) or _reason_of(outcome.error)
         return failed(reason, outcome.error or ENDINGS[outcome.status])
     return passed(strict, loose)
 
@@ -138,13 +141,19 @@ def last_line(result: Result) -> str:
     return result.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
 
 
+def _ending(status: Status, code: int) -> Reason | None:
+    """Why a process did not come to its end; None if it did, or ended itself. Time is up by the clock or the processor's."""
+    is_out_of_time = status is Status.KILLED and code == signal.SIGXCPU
+    return Reason.TIMEOUT if is_out_of_time else _REASONS.get(status)
+
+
 def _reason_of(error: str) -> Reason:
     return Reason.KILLED if error.startswith("MemoryError") else Reason.ERROR
 
 
 def ended_early(result: Result, detail: str) -> Verdict:
     """Of what did not come to its end."""
-    return failed(_REASONS.get(result.status, Reason.ERROR), detail)
+    return failed(_ending(result.status, result.code) or Reason.ERROR, detail)
 
 
 def passed(strict: bool, loose: str) -> Verdict:
