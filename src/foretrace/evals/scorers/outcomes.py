@@ -27,7 +27,7 @@ _REASONS = {Status.TIMEOUT: Reason.TIMEOUT, Status.KILLED: Reason.KILLED, Status
 ENDINGS = {
     Status.DONE: "it gave no values",
     Status.EXITED: "it ended its process",
-    Status.KILLED: "it crashed, or used up its memory or processor time",
+    Status.KILLED: "it crashed, or used up its memory",
     Status.TIMEOUT: "it took too long",
     Status.BROKEN: "the sandbox failed",
 }
@@ -54,19 +54,23 @@ class Outcome:
     error: str = ""
     """Why there are fewer."""
     seconds: float = 0.0
-    code: int = 0
-    """Of the process: see `sandbox.Result`."""
+
+
+def status_of(result: Result) -> Status:
+    """How it ended. Time is up by the clock or by the processor's, whichever comes first on a machine as busy as it is."""
+    is_out_of_time = result.status is Status.KILLED and result.code == signal.SIGXCPU
+    return Status.TIMEOUT if is_out_of_time else result.status
 
 
 def read_outcome(result: Result, count: int) -> Outcome:
     """Of the replies of `child.call`, or of `child.serve`, which replies to its source only (`count` 0)."""
     replies = [] if len(result.output) > MAX_OUTPUT else result.output.decode("ascii", "replace").split("\n")[:-1]
-    loaded = _called(replies[0]) if replies else Called(error=last_line(result) or ENDINGS[result.status])
+    loaded = _called(replies[0]) if replies else Called(error=last_line(result) or ENDINGS[status_of(result)])
     calls = tuple(map(_called, replies[1 : count + 1])) if not loaded.error else ()
-    missing = "" if len(replies) == count + 1 and not loaded.error else loaded.error or ENDINGS[result.status]
+    missing = "" if len(replies) == count + 1 and not loaded.error else loaded.error or ENDINGS[status_of(result)]
     if len(replies) > count + 1:
         calls, missing = (), "it gave more values than were asked for"
-    return Outcome(result.status, calls, missing, result.seconds, result.code)
+    return Outcome(status_of(result), calls, missing, result.seconds)
 
 
 def _called(reply: str) -> Called:
@@ -106,7 +110,7 @@ def judge_calls(calls: Sequence[str], expected: Sequence[Any], outcome: Outcome,
             derived = "" if called.is_exact else ", of a type of its own,"
             strict, loose = False, loose or f"{call} gives {shown(called.value)}{derived} for {shown(wanted)}"
     if outcome.status is not Status.DONE or len(outcome.calls) != len(calls):
-        reason = _ending(outcome.status, outcome.code) or _reason_of(outcome.error)
+        reason = _REASONS.get(outcome.status) or _reason_of(outcome.error)
         return failed(reason, outcome.error or ENDINGS[outcome.status])
     return passed(strict, loose)
 
@@ -123,7 +127,7 @@ def judge_test(code: Result, told: dict[str, Any] | Result) -> Verdict:
     loaded = read_outcome(code, 0)
     if isinstance(told, Result):
         ended = code if code.status is not Status.DONE else told
-        return ended_early(ended, f"the test did not come to its end: {ENDINGS[ended.status]}")
+        return ended_early(ended, f"the test did not come to its end: {ENDINGS[status_of(ended)]}")
     if told["unsupported"]:
         return broken(f"the test cannot be put to code in another process: {told['unsupported']}")
     if loaded.error or told["foreign"]:
@@ -141,19 +145,13 @@ def last_line(result: Result) -> str:
     return result.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2][:200]
 
 
-def _ending(status: Status, code: int) -> Reason | None:
-    """Why a process did not come to its end; None if it did, or ended itself. Time is up by the clock or the processor's."""
-    is_out_of_time = status is Status.KILLED and code == signal.SIGXCPU
-    return Reason.TIMEOUT if is_out_of_time else _REASONS.get(status)
-
-
 def _reason_of(error: str) -> Reason:
     return Reason.KILLED if error.startswith("MemoryError") else Reason.ERROR
 
 
 def ended_early(result: Result, detail: str) -> Verdict:
     """Of what did not come to its end."""
-    return failed(_ending(result.status, result.code) or Reason.ERROR, detail)
+    return failed(_REASONS.get(status_of(result), Reason.ERROR), detail)
 
 
 def passed(strict: bool, loose: str) -> Verdict:

@@ -28,6 +28,7 @@ from foretrace.evals.scorers.outcomes import (
     last_line,
     passed,
     read_outcome,
+    status_of,
 )
 from foretrace.evals.scorers.values import shown
 from foretrace.evals.types import Reason, Setting, Verdict
@@ -164,7 +165,7 @@ class ProgramScorer:
             result = self._run("program", source, limits, stdin)
             test = f"test {at} of {len(tests)}"
             if result.status is not Status.DONE and (result.status, result.code) != (Status.EXITED, 0):
-                return ended_early(result, f"{test}: {last_line(result) or ENDINGS[result.status]}")
+                return ended_early(result, f"{test}: {last_line(result) or ENDINGS[status_of(result)]}")
             printed = result.output.decode("utf-8", "replace")
             is_strict, is_official = rules.same_lines(expected, printed)
             if not is_official:
