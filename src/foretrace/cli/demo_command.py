@@ -23,10 +23,11 @@ def command(model: str, web: bool, check: bool, as_json: bool) -> None:
     one that was recorded before.
     """
     if web or check:
+        from foretrace.cli.web_serving import Serving
         from foretrace.cli.web_site import Asked, serve_site
         from foretrace.web.running import Running
 
-        serve_site(Asked(model=model), Running(), check=check)
+        serve_site(Asked(model=model), Running(), Serving(check=check))
         return
     from foretrace.cli.render import make_console, print_diff
     from foretrace.engine import load, predict_many

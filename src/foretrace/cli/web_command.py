@@ -75,19 +75,21 @@ def command(
     The server listens on this machine only and asks for a token, which the printed address holds. Predicting executes
     nothing; a program is run when a click on the page says so, in a limited child process.
     """
+    from foretrace.cli.web_serving import Serving
     from foretrace.serve.guard import is_loopback
 
     if allow_run and no_run:
         raise UsageError("--allow-run and --no-run contradict each other; leave one out")
+    serving = Serving(host=host, port=port, token=token, browser=not no_browser, check=check)
     if target is not None and Path(target).is_dir():
         from foretrace.cli.web_stories import serve_stories
 
-        serve_stories(Path(target), host=host, port=port, token=token, browser=not no_browser, check=check, export=export)
+        serve_stories(Path(target), serving, export=export)
         return
     if target is not None and _is_receipt(Path(target)):
         from foretrace.cli.web_receipts import serve_receipt
 
-        serve_receipt(Path(target), host=host, port=port, token=token, browser=not no_browser, check=check, export=export)
+        serve_receipt(Path(target), serving, export=export)
         return
     asked = _asked(target, arguments, invent, model, calibration, budget, grammar)
     from foretrace.web.running import Running
@@ -103,7 +105,7 @@ def command(
         return
     from foretrace.cli.web_site import serve_site
 
-    serve_site(asked, running, host=host, port=port, token=token, browser=not no_browser, check=check)
+    serve_site(asked, running, serving)
 
 
 def _is_receipt(path: Path) -> bool:

@@ -50,8 +50,8 @@ class AgenticCoding(Workshop):
         self._setting = setting or Setting(repeats=0)
         self._judges = Judges(self._setting)
         self._empty = tempfile.TemporaryDirectory(prefix="foretrace-")
-        (Path(self._empty.name) / "work").mkdir()
-        self._image = Image(root=(Path(self._empty.name),), workdir="/work", host=tuple(host.paths()))
+        (Path(self._empty.name) / "problem").mkdir()
+        self._image = Image(root=(Path(self._empty.name),), workdir="/problem", host=tuple(host.paths()))
 
     def begin(self, task: Task, seed: int) -> tuple[Environment, dict[str, Any], list[Message]]:
         """An empty folder."""
