@@ -156,7 +156,8 @@ class Learner:
             predicted, _ = self.model.predict(row.tokens, row.documents, row.where, row.targets, objective.weigh)
         predicted.loss.backward()  # type: ignore[no-untyped-call]
         at = row.where.cpu().numpy() + 1
-        meter.add(predicted.nll, objective.ratios, objective.clipped, objective.logprobs, rollouts.versions[at])
+        found = predicted.nll, objective.ratios, objective.clipped, objective.logprobs
+        meter.add(*found, rollouts.versions[at], rollouts.oldest[at])
         meter.objective += objective.value
 
     def weights(self) -> Weights:
@@ -178,12 +179,20 @@ class _Meter:
         self._sums = dict.fromkeys(("tokens", "entropy", "ratio", "clipped", "kl", "lag", "own", "mismatch"), 0.0)
         self._most = 0.0
 
-    def add(self, nll: Tensor, ratios: Tensor, clipped: Tensor, drawn: Tensor, versions: NDArray[np.int32]) -> None:
+    def add(
+        self,
+        nll: Tensor,
+        ratios: Tensor,
+        clipped: Tensor,
+        drawn: Tensor,
+        versions: NDArray[np.int32],
+        oldest: NDArray[np.int32],
+    ) -> None:
         """Takes a row's M predictions: all (M,)."""
         kept = versions != ENVIRONMENT
         nlls, ratio, is_clipped, before = (x.detach().double().cpu().numpy()[kept] for x in (nll, ratios, clipped, drawn))
         lag = (self._version - versions[kept]).astype(np.float64)
-        own = lag == 0
+        own = oldest[kept] == self._version
         values = {
             "tokens": np.ones_like(lag),
             "entropy": nlls,
@@ -202,8 +211,8 @@ class _Meter:
         """The numbers of the update, over all processes.
 
         `entropy`: mean negative log probability of what was drawn, an unbiased estimate where it was drawn by these weights.
-        `mismatch`: mean absolute difference of log probabilities between sampler and learner, of tokens of this version; 0
-        if there are none. `lag`: updates since a token was written, mean and most.
+        `mismatch`: mean absolute difference of log probabilities between sampler and learner, of tokens that this version
+        wrote from the rollout's beginning on, so that keys and values are its own, too; 0 if there are none. `lag`: updates since a token was written, mean and most.
         """
         everyone = ranks.gather(self.objective, self._most, *self._sums.values())[:, 0, 0]
         objective, _, *sums = everyone.sum(0).tolist()

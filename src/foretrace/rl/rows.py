@@ -30,6 +30,8 @@ class RolloutRow:
     """(N,): of each token's rollout."""
     versions: NDArray[np.int32]
     """(N,): of the policy that wrote each token."""
+    oldest: NDArray[np.int32]
+    """(N,): the oldest version that wrote a token of the rollout up to here: keys and values may be from it on."""
 
     def objective(self, where: Tensor, *, scale: float, clip: Clip, observation_weight: float = 0.0) -> Objective:
         """What weighs the row's M predictions; arguments as those of `Objective`.
@@ -75,7 +77,8 @@ def pack(chosen: Sequence[Chosen], tokens_per_row: int, *, learn_observations: b
 def empty() -> RolloutRow:
     """A row in which nothing is predicted, for a process that has none of its own."""
     batch = Batch(np.zeros(1, np.int64), (1,), np.zeros(1, np.uint8), np.zeros(1, np.float32), np.zeros(1, np.int64))
-    return RolloutRow(batch, np.zeros(1, np.float32), np.zeros(1, np.float32), np.zeros(1, np.int32))
+    none = np.zeros(1, np.float32), np.zeros(1, np.int32)
+    return RolloutRow(batch, none[0], none[0], none[1], none[1])
 
 
 def _row(row: Sequence[Chosen], learn_observations: bool) -> RolloutRow:
@@ -91,7 +94,12 @@ def _row(row: Sequence[Chosen], learn_observations: bool) -> RolloutRow:
     )
     advantages = np.repeat(np.array([each.advantage for each in row], np.float32), lengths)
     logprobs, versions = (np.concatenate([getattr(e.rollout, name) for e in row]) for name in ("logprobs", "versions"))
-    return RolloutRow(batch, logprobs, advantages, versions)
+    return RolloutRow(batch, logprobs, advantages, versions, np.concatenate([_oldest(each) for each in row]))
+
+
+def _oldest(each: Chosen) -> NDArray[np.int32]:
+    versions = each.rollout.versions
+    return np.minimum.accumulate(np.where(each.rollout.actions, versions, np.iinfo(np.int32).max)).astype(np.int32)
 
 
 def _kinds(each: Chosen) -> NDArray[np.uint8]:

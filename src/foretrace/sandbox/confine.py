@@ -35,6 +35,13 @@ def die_with_parent(by: int = signal.SIGKILL) -> bool:
     return _prctl(_PR_SET_PDEATHSIG, by)
 
 
+def end_without(parent: int) -> None:
+    """Ends this process if its parent is no longer `parent`; if that dies later, so does this. A change of user undoes it."""
+    die_with_parent()
+    if os.getppid() != parent:  # it died before the kernel was told
+        os._exit(1)
+
+
 def set_dumpable(is_dumpable: bool) -> bool:
     """Whether processes of the same user may look into this one's memory."""
     return _prctl(_PR_SET_DUMPABLE, int(is_dumpable))

@@ -22,9 +22,10 @@ _SPARED, _USUAL = "-900", "0"
 def start(groups: list[str]) -> int:
     """Forks an attendant; the socket to ask it by."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    parent = os.getpid()
     if os.fork() == 0:
         try:
-            confine.die_with_parent()
+            confine.end_without(parent)
             serving.arrange({2: 2, _CONTROL: theirs.fileno()})
             _prefer(_SPARED)
             for path in groups:
@@ -43,7 +44,7 @@ def _prefer(score: str) -> None:
 
 def spawn(request: dict[str, Any], files: list[int], reply: socket.socket) -> NoReturn:
     """Becomes a program; answers with a descriptor of its process. `files` become those that `numbers` says."""
-    own = os.pidfd_open(os.getpid())
+    own, parent = os.pidfd_open(os.getpid()), os.getppid()
     socket.send_fds(reply, [b"{}"], [own])
     os.close(own)
     reply.close()
@@ -55,4 +56,5 @@ def spawn(request: dict[str, Any], files: list[int], reply: socket.socket) -> No
     jail.limit(request)
     if request["user"]:
         confine.become(request["user"])
+        confine.end_without(parent)  # the program may do the same, but only later
     os.execve(request["argv"][0], request["argv"], request["env"])

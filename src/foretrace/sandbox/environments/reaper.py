@@ -12,6 +12,8 @@ import re
 import secrets
 import signal
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from foretrace.sandbox.environments import cgroups
@@ -19,6 +21,8 @@ from foretrace.sandbox.server import remove_tree
 
 PREFIX = cgroups.PREFIX
 _NAME = re.compile(rf"{PREFIX}-(\d+)-(\d+)-[0-9a-f]+")
+_KILLING_SECONDS = 5.0
+_PAUSE = 0.002
 _START_FIELD = 19  # in /proc/PID/stat, counted from the state
 
 
@@ -49,15 +53,19 @@ def reap() -> list[str]:
 
 
 def _kill(group: Path) -> None:
-    try:
-        processes = (group / "cgroup.procs").read_text().split()
-    except OSError:  # somebody else was here
-        return
-    for process in processes:
+    """Kills all that is in a group, and what that has forked meanwhile."""
+    end = time.monotonic() + _KILLING_SECONDS
+    while time.monotonic() < end:
         try:
-            os.kill(int(process), signal.SIGKILL)
-        except ProcessLookupError:
-            continue
+            processes = (group / "cgroup.procs").read_text().split()
+        except OSError:  # somebody else was here
+            return
+        if not processes:
+            return
+        for process in processes:
+            with suppress(ProcessLookupError):
+                os.kill(int(process), signal.SIGKILL)
+        time.sleep(_PAUSE)
 
 
 def _started(process: int) -> int:

@@ -51,8 +51,11 @@ def _answer(files: list[int], at_once: Mapping[str, Work], apart: Mapping[str, W
         if what in at_once:
             answer, opened = at_once[what](request, rest, reply)
             _reply(reply, answer, opened)
-        elif os.fork() == 0:
-            _answer_apart(apart[what], request, rest, reply)
+        else:
+            parent = os.getpid()
+            if os.fork() == 0:
+                confine.end_without(parent)
+                _answer_apart(apart[what], request, rest, reply)
     except OSError as error:
         _reply(reply, {"error": str(error)}, [])
     reply.close()
@@ -64,7 +67,6 @@ def _answer_apart(work: Work, request: dict[str, Any], files: list[int], reply: 
     """A fork's whole life."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    confine.die_with_parent()
     try:
         answer, _ = work(request, files, reply)
     except OSError as error:
