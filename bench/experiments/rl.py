@@ -40,8 +40,8 @@ from foretrace.rl.types import Environment, Task
 from foretrace.train.config import Hardware
 from foretrace.train.schedule import Schedule
 
-SAMPLES = 8
-TRAINING_TASKS = 2_000
+SAMPLES, GLANCES = 8, 2
+"""Tries at a held-out task before and after a run, and in its midst."""
 TRAINING_FUNCTIONS = 1 << 41
 """First seed of the functions that are asked for in training: beyond those that the model was fine-tuned on."""
 TRAINING_PROGRAMS = HELD_OUT_SEED + 7 * (1 << 40)
@@ -66,17 +66,17 @@ def function_tasks(seed: int, number: int, known: set[str]) -> list[Task]:
     raise AssertionError("there are endlessly many functions")
 
 
-def tasks_of(kind: str, seed: int, held_out: int) -> tuple[list[Task], dict[str, list[Task]]]:
-    """Tasks of training for a seed, and those that are held out, by set."""
+def tasks_of(kind: str, seed: int, number: int, held_out: int) -> tuple[list[Task], dict[str, list[Task]]]:
+    """So many tasks of training for a seed, and those that are held out, by set."""
     if kind == "examples":
         known = {function.source for function in islice(short_functions(0), FUNCTIONS)}
         measured = function_tasks(HELD_OUT_FUNCTIONS, held_out, known)
-        return function_tasks(TRAINING_FUNCTIONS + seed * SEEDS_APART, TRAINING_TASKS, known), {"functions": measured}
+        return function_tasks(TRAINING_FUNCTIONS + seed * SEEDS_APART, number, known), {"functions": measured}
     fresh = find_benchmark("fresh")
     items = fresh.load(Options(count=held_out))
     rows = [item.row for item in items]
     like_cruxeval = [output_task(f"fresh-{at}", r["code"], "f", r["input"], r["output"]) for at, r in enumerate(rows)]
-    return list(_programs(TRAINING_PROGRAMS + seed * SEEDS_APART, TRAINING_TASKS)), {
+    return list(_programs(TRAINING_PROGRAMS + seed * SEEDS_APART, number)), {
         "CRUXEval-like": like_cruxeval,
         "synthesised": list(_programs(HELD_OUT_SEED, held_out)),
     }
@@ -138,12 +138,13 @@ class Experiment:
 
     def __call__(self) -> None:
         """Measures, trains, measures; whatever is there already is not done again."""
-        training, held_out = tasks_of(self.options.kind, self.seed, self.options.held_out)
-        few = {name: tasks[: min(100, len(tasks))] for name, tasks in held_out.items()}
+        training, held_out = tasks_of(self.options.kind, self.seed, self.options.tasks, self.options.held_out)
+        few = {name: tasks[:300] for name, tasks in held_out.items()}
         self._measure("before", self.start.weights, held_out)
 
         def measure(weights: Weights) -> dict[str, float]:
-            return {name: self.rates(weights, tasks, 0).pass_at_1.value for name, tasks in few.items()}
+            found = {name: self.rates(weights, tasks, GLANCES) for name, tasks in few.items()}
+            return {f"{name} {what}": value for name, rates in found.items() for what, value in rates.to_dict().items()}
 
         source = TaskSource([Part(tasks=training)], seed=self.seed, band=(0.05, 0.95))
         environments = {self.environment.name: (self.environment, right_or_wrong)}
@@ -209,6 +210,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--start", required=True, help="a checkpoint folder, or the name of a packaged model")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--tasks", type=int, default=5_000, help="of training, other ones for each seed")
     parser.add_argument("--updates", type=int, default=60)
     parser.add_argument("--budget", type=int, default=8_192)
     parser.add_argument("--group", type=int, default=8)

@@ -16,6 +16,7 @@ from foretrace.forager.runs import Run
 from foretrace.forager.tasks.instance import Instance, write_instances
 from foretrace.forager.tasks.making import note_images
 from foretrace.repos.image import RepoImage
+from foretrace.solve.patches.selecting import select
 
 pytestmark = needs_box
 WRONG = SHAPES.replace("a * b", "a + b")
@@ -101,3 +102,19 @@ def test_images_may_be_elsewhere_now(image: RepoImage, instance: Instance, tmp_p
 def test_without_tasks_it_says_how_to_make_some() -> None:
     with pytest.raises(UsageError, match="forage tasks"):
         load()
+
+
+def test_of_many_patches_one_is_chosen_in_the_world_of_a_task(image: RepoImage, instance: Instance, tmp_path: Path) -> None:
+    """What `foretrace solve --patches` does: the tests that decide are not looked at, votes come last."""
+    Run.begin(tmp_path / "run", [instance], images={image.digest: str(image.folder)}, worlds=tmp_path / "worlds")
+    items = load(tmp_path / "run")
+    breaking = file_patch("shapes.py", WRONG, SHAPES.replace("found += number", "found -= number"))
+    useless = file_patch("shapes.py", WRONG, WRONG.replace("n - 1", "n - 2"))
+    patches = [(breaking, 10)] * 4 + [(useless, 10)] * 3 + [(instance.patch, 10)]
+    generated = "from shapes import area\n\n\ndef test_it():\n    assert area('rectangle', 5, 3) == 15\n"
+    [found] = select(items, {instance.instance_id: patches}, {instance.instance_id: [generated]}, load=load_hosted)
+    assert (found.patches, found.tests, found.choice.patch) == (3, 1, instance.patch)
+    assert found.regressions == (2, 0, 0)  # test_total and test_other
+    assert found.choice.reason == "passing most generated tests"
+    [blind] = select(items, {instance.instance_id: patches}, {}, load=load_hosted)
+    assert (blind.choice.patch, blind.choice.reason) == (useless, "written most often")

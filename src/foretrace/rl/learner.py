@@ -212,7 +212,8 @@ class _Meter:
 
         `entropy`: mean negative log probability of what was drawn, an unbiased estimate where it was drawn by these weights.
         `mismatch`: mean absolute difference of log probabilities between sampler and learner, of tokens that this version
-        wrote from the rollout's beginning on, so that keys and values are its own, too; 0 if there are none. `lag`: updates since a token was written, mean and most.
+        wrote from the rollout's beginning on, so that keys and values are its own, too; 0 if there are none. `lag`: updates
+        since a token was written, mean and most.
         """
         everyone = ranks.gather(self.objective, self._most, *self._sums.values())[:, 0, 0]
         objective, _, *sums = everyone.sum(0).tolist()

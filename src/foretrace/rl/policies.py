@@ -89,8 +89,9 @@ class LocalPolicy:
     def __init__(self, config: ModelConfig, weights: Weights, *, version: int = 0, temperature: float = 1.0) -> None:
         """`temperature`: at any but 1 log probabilities are still those at 1, which the learner must then not compare."""
         self.version, self._config, self._temperature = version, config, temperature
-        forward = best_forward(config, weights)
-        self._batch = Batch(forward, RecentCaches(forward.new_cache))
+        self._forward = best_forward(config, weights)
+        self._prompts = RecentCaches(self._forward.new_cache)
+        self._batch = Batch(self._forward, RecentCaches(self._forward.new_cache))
         self._writing: dict[Decoding, Writing] = {}
 
     def begin(
@@ -106,12 +107,22 @@ class LocalPolicy:
             stop=frozenset(stop),
         )
         sequence.keeps_cache = True
-        sequence.cache = after.cache if after is not None else None
+        sequence.cache = after.cache if after is not None else self._after_prompt(ids)
         writing = Writing(is_over=bool(sequence.finish))
         if not writing.is_over:
             self._writing[sequence] = writing
             self._batch.join(sequence)
         return writing
+
+    def _after_prompt(self, ids: Sequence[int]) -> Cache | None:
+        """Keys and values of all but the last of a prompt's tokens, for one sequence; computed once for a whole group."""
+        if not self._forward.exact or len(ids) < 2 or len(ids) > self._config.max_position_embeddings:
+            return None
+        cache = self._prompts.take(ids)
+        if cache.length < len(ids) - 1:
+            self._forward.advance([ids[cache.length : -1]], [cache])
+        self._prompts.give(ids, cache.copy(cache.length))
+        return cache
 
     def advance(self) -> list[Writing]:
         """See `Policy`."""
@@ -132,6 +143,7 @@ class LocalPolicy:
 
     def load(self, weights: Weights, version: int) -> None:
         """See `Policy`."""
-        forward = best_forward(self._config, weights)
-        self._batch.replace(forward, RecentCaches(forward.new_cache))
+        self._forward = best_forward(self._config, weights)
+        self._prompts = RecentCaches(self._forward.new_cache)
+        self._batch.replace(self._forward, RecentCaches(self._forward.new_cache))
         self.version = version

@@ -36,7 +36,7 @@ def die_with_parent(by: int = signal.SIGKILL) -> bool:
 
 
 def end_without(parent: int) -> None:
-    """Ends this process if its parent is no longer `parent`; if that dies later, so does this. A change of user undoes it."""
+    """Ends this process if its parent is no longer `parent`, and later with it. A change of user undoes that."""
     die_with_parent()
     if os.getppid() != parent:  # it died before the kernel was told
         os._exit(1)

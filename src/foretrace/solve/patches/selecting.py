@@ -115,7 +115,7 @@ def _arena(item: Item, place: Path, setting: Setting, backend: str, load: Callab
     if "folder" in item.row:
         folder = image_of_folder(Path(item.row["folder"]), place, backend=backend)
         return Arena(world=folder.image, tests=folder, **common)
-    tests = load(item.row["image"])
+    tests = load(item.places["image"])
     limits = EnvironmentLimits(seconds=2 * seconds)
-    world = world_of(instance, tests.image, Path(item.row["world"]), backend=backend, limits=limits)
+    world = world_of(instance, tests.image, Path(item.places["world"]), backend=backend, limits=limits)
     return Arena(world=world, tests=tests, **common)
