@@ -7,7 +7,8 @@
 
 `examples`: a function is to be written that gives what is shown, and hidden examples decide. `output`: the trace of a call is
 to be written, and the value at its end decides. Tasks of training, of each seed others, are none of those that are held out.
-All runs go on where they stopped. On a GPU: --device cuda (the learner; the sampler is the one in C).
+All runs go on where they stopped. On a GPU: --device cuda (the learner; the sampler is the one in C). Seeds may run side by
+side: --seeds 0, --seeds 1 and so on in processes of their own, after one of them has measured what there was before.
 """
 
 import argparse
@@ -40,12 +41,15 @@ from foretrace.rl.types import Environment, Task
 from foretrace.train.config import Hardware
 from foretrace.train.schedule import Schedule
 
-SAMPLES, GLANCES = 8, 2
-"""Tries at a held-out task before and after a run, and in its midst."""
+SAMPLES = {"examples": 8, "output": 4}
+"""Tries at a held-out task before and after a run."""
+GLANCES = {"examples": (300, 2), "output": (100, 1)}
+"""Held-out tasks, and tries at them, in the midst of a run."""
 TRAINING_FUNCTIONS = 1 << 41
 """First seed of the functions that are asked for in training: beyond those that the model was fine-tuned on."""
 TRAINING_PROGRAMS = HELD_OUT_SEED + 7 * (1 << 40)
 SEEDS_APART = 1 << 32
+RATES = "rates.json"
 MAX_TOKENS = {"examples": 512, "output": 1024}
 
 
@@ -66,20 +70,15 @@ def function_tasks(seed: int, number: int, known: set[str]) -> list[Task]:
     raise AssertionError("there are endlessly many functions")
 
 
-def tasks_of(kind: str, seed: int, number: int, held_out: int) -> tuple[list[Task], dict[str, list[Task]]]:
-    """So many tasks of training for a seed, and those that are held out, by set."""
+def tasks_of(kind: str, seed: int, number: int, held_out: int) -> tuple[list[Task], list[Task]]:
+    """So many tasks of training for a seed, and those that are held out."""
     if kind == "examples":
         known = {function.source for function in islice(short_functions(0), FUNCTIONS)}
         measured = function_tasks(HELD_OUT_FUNCTIONS, held_out, known)
-        return function_tasks(TRAINING_FUNCTIONS + seed * SEEDS_APART, number, known), {"functions": measured}
-    fresh = find_benchmark("fresh")
-    items = fresh.load(Options(count=held_out))
-    rows = [item.row for item in items]
+        return function_tasks(TRAINING_FUNCTIONS + seed * SEEDS_APART, number, known), measured
+    rows = [item.row for item in find_benchmark("fresh").load(Options(count=held_out))]
     like_cruxeval = [output_task(f"fresh-{at}", r["code"], "f", r["input"], r["output"]) for at, r in enumerate(rows)]
-    return list(_programs(TRAINING_PROGRAMS + seed * SEEDS_APART, number)), {
-        "CRUXEval-like": like_cruxeval,
-        "synthesised": list(_programs(HELD_OUT_SEED, held_out)),
-    }
+    return list(_programs(TRAINING_PROGRAMS + seed * SEEDS_APART, number)), like_cruxeval
 
 
 def _programs(seed: int, number: int) -> Iterator[Task]:
@@ -96,6 +95,8 @@ class Experiment:
     def __init__(self, options: argparse.Namespace, seed: int) -> None:
         self.options, self.seed = options, seed
         self.out: Path = options.out / f"{options.kind}-{seed}"
+        self.before: Path = options.out / f"{options.kind}-before"
+        """For all seeds: what is held out is the same, and so are the weights."""
         folder = find_folder(str(options.start)) or Path(options.start)
         self.start: Checkpoint = load_checkpoint(folder)
         self.environment: Environment = (
@@ -120,9 +121,9 @@ class Experiment:
         options, most = self.options, MAX_TOKENS[self.options.kind]
         collecting = Collecting(group_size=options.group, width=48, max_tokens=most, seed=self.seed)
         learning = Learning(
-            schedule=Schedule(kind="constant", lr=options.lr, warmup_steps=5),
+            schedule=Schedule(kind="wsd", lr=options.lr, warmup_steps=5, decay_steps=options.updates // 2),
             max_tokens=most,
-            hardware=Hardware(dtype="float32", device=options.device),
+            hardware=Hardware(dtype=options.dtype, device=options.device),
         )
         return RunConfig(
             start=self.start.folder,
@@ -139,27 +140,25 @@ class Experiment:
     def __call__(self) -> None:
         """Measures, trains, measures; whatever is there already is not done again."""
         training, held_out = tasks_of(self.options.kind, self.seed, self.options.tasks, self.options.held_out)
-        few = {name: tasks[:300] for name, tasks in held_out.items()}
-        self._measure("before", self.start.weights, held_out)
+        few, tries = GLANCES[self.options.kind]
+        self._measure(self.before, self.start.weights, held_out)
 
         def measure(weights: Weights) -> dict[str, float]:
-            found = {name: self.rates(weights, tasks, GLANCES) for name, tasks in few.items()}
-            return {f"{name} {what}": value for name, rates in found.items() for what, value in rates.to_dict().items()}
+            found = self.rates(weights, held_out[:few], tries).to_dict()
+            return {name: found[name] for name in ("pass@1", "sampled@1")}
 
         source = TaskSource([Part(tasks=training)], seed=self.seed, band=(0.05, 0.95))
         environments = {self.environment.name: (self.environment, right_or_wrong)}
         checkpoint = run(self.config(), environments, source, measure=measure, report=_tell)
-        self._measure("after", load_checkpoint(checkpoint).weights, held_out)
+        self._measure(self.out, load_checkpoint(checkpoint).weights, held_out)
 
-    def _measure(self, when: str, weights: Weights, held_out: dict[str, list[Task]]) -> None:
-        for name, tasks in held_out.items():
-            file = self.out / f"{when}-{name}.json"
-            if file.exists():
-                continue
-            rates = self.rates(weights, tasks, SAMPLES)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps({"greedy": rates.greedy, "sampled": rates.sampled}))
-            print(f"seed {self.seed}, {when}, {name}: {rates.to_dict()}", flush=True)
+    def _measure(self, folder: Path, weights: Weights, held_out: list[Task]) -> None:
+        if (file := folder / RATES).exists():
+            return
+        rates = self.rates(weights, held_out, SAMPLES[self.options.kind])
+        folder.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps({"greedy": rates.greedy, "sampled": rates.sampled}))
+        print(f"{folder.name}: {rates.to_dict()}", flush=True)
 
 
 def _tell(record: dict[str, Any]) -> None:
@@ -176,27 +175,24 @@ def _tell(record: dict[str, Any]) -> None:
 
 def table(folder: Path, kind: str) -> Iterator[str]:
     """Before and after, over all seeds that are done; differences are paired by task, and tasks are what is drawn."""
-    seeds = sorted(path for path in folder.glob(f"{kind}-*") if list(path.glob("after-*.json")))
-    names = sorted({file.stem.removeprefix("after-") for seed in seeds for file in seed.glob("after-*.json")})
-    yield f"{'held out':16}{'measure':12}{'before':>8}{'after':>8}  difference, 95 %                     seeds"
-    for name in names:
-        pairs = [[_read(seed / f"{when}-{name}.json") for when in ("before", "after")] for seed in seeds]
-        for measure, value in MEASURES.items():
-            differences, clusters, means = [], [], np.zeros(2)
-            for before, after in pairs:
-                values = [value(rates) for rates in (before, after)]
-                means += [np.mean(list(v.values())) / len(pairs) for v in values]
-                differences += [values[1][task] - values[0][task] for task in values[0]]
-                clusters += list(values[0])
-            told = paired(differences, clusters).text()
-            yield f"{name:16}{measure:12}{100 * means[0]:8.1f}{100 * means[1]:8.1f}  {told:36} {len(pairs)}"
+    done = [_read(file) for file in sorted(folder.glob(f"{kind}-[0-9]*/{RATES}"))]
+    before = _read(folder / f"{kind}-before" / RATES)
+    yield f"{kind:12}{'before':>8}{'after':>8}  difference, 95 %                     of each seed"
+    for name, value in MEASURES.items():
+        was, now = value(before), [value(rates) for rates in done]
+        differences = [rates[task] - was[task] for rates in now for task in was]
+        means = [float(np.mean(list(rates.values()))) for rates in (was, *now)]
+        told = paired(differences, list(was) * len(now)).text()
+        each = "  ".join(f"{100 * mean:.1f}" for mean in means[1:])
+        yield f"{name:12}{100 * means[0]:8.1f}{100 * np.mean(means[1:]):8.1f}  {told:36} {each}"
 
 
 MEASURES = {
-    "pass@1": lambda rates: {task: float(tries[0]) for task, tries in rates["greedy"].items()},
-    "sampled@1": lambda rates: {task: float(np.mean(tries)) for task, tries in rates["sampled"].items()},
-    f"pass@{SAMPLES}": lambda rates: {task: float(any(tries)) for task, tries in rates["sampled"].items()},
+    "greedy": lambda rates: {task: float(tries[0]) for task, tries in rates["greedy"].items()},
+    "pass@1": lambda rates: {task: float(np.mean(tries)) for task, tries in rates["sampled"].items()},
+    "pass@all": lambda rates: {task: float(any(tries)) for task, tries in rates["sampled"].items()},
 }
+"""Greedy decoding; and of tries drawn at temperature 1 their mean, the unbiased estimate of pass@1, and whether any is right."""
 
 
 def _read(file: Path) -> dict[str, dict[str, list[bool]]]:
@@ -220,6 +216,7 @@ def main() -> None:
     parser.add_argument("--mode", choices=["async", "sync"], default="async")
     parser.add_argument("--isolation", default="bubblewrap")
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--dtype", default="auto", help="of the learner; in float32 it agrees with the sampler to 1e-6 nats")
     parser.add_argument("--table", action="store_true")
     options = parser.parse_args()
     if not options.table:
