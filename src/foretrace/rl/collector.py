@@ -105,6 +105,8 @@ class _Episode:
             outcome=transition.outcome,
             seconds=time.monotonic() - self.begun,
         )
+        # siblings refer to each other: keys and values would stay until the collector of garbage comes by
+        self.state = self.last = None
 
 
 class Collector:
