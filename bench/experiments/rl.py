@@ -6,7 +6,8 @@
     python bench/experiments/rl.py examples /tmp/rl --start … --updates 2 --held-out 8 --seeds 0    # to see that it works
 
 `examples`: a function is to be written that gives what is shown, and hidden examples decide. `output`: the trace of a call is
-to be written, and the value at its end decides. Tasks of training, of each seed others, are none of those that are held out.
+to be written, and the value at its end decides; `jump`: its last frame alone. Tasks of training, of each seed others, are none
+of those that are held out.
 All runs go on where they stopped. On a GPU: --device cuda (the learner; the sampler is the one in C). Seeds may run side by
 side: --seeds 0, --seeds 1 and so on in processes of their own, after one of them has measured what there was before.
 """
@@ -41,16 +42,16 @@ from foretrace.rl.types import Environment, Task
 from foretrace.train.config import Hardware
 from foretrace.train.schedule import Schedule
 
-SAMPLES = {"examples": 8, "output": 4}
+SAMPLES = {"examples": 8, "output": 4, "jump": 8}
 """Tries at a held-out task before and after a run."""
-GLANCES = {"examples": (300, 2), "output": (100, 1)}
+GLANCES = {"examples": (300, 2), "output": (100, 1), "jump": (300, 2)}
 """Held-out tasks, and tries at them, in the midst of a run."""
 TRAINING_FUNCTIONS = 1 << 41
 """First seed of the functions that are asked for in training: beyond those that the model was fine-tuned on."""
 TRAINING_PROGRAMS = HELD_OUT_SEED + 7 * (1 << 40)
 SEEDS_APART = 1 << 32
 RATES = "rates.json"
-MAX_TOKENS = {"examples": 512, "output": 1024}
+MAX_TOKENS = {"examples": 512, "output": 1024, "jump": 1024}
 
 
 # ---- tasks
@@ -102,7 +103,7 @@ class Experiment:
         self.environment: Environment = (
             FunctionFromExamples(self.start.tokenizer, setting=Setting(isolation=options.isolation, repeats=0))
             if options.kind == "examples"
-            else OutputPrediction(self.start.tokenizer)
+            else OutputPrediction(self.start.tokenizer, jumps=options.kind == "jump")
         )
 
     def rates(self, weights: Weights, tasks: list[Task], samples: int) -> SolveRates:

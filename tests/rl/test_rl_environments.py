@@ -116,6 +116,21 @@ def test_a_trace_that_is_none_is_wrong_and_says_why() -> None:
     assert predicted(tokens[5:])["right"] is False
 
 
+def test_a_jump_is_the_last_frame_alone() -> None:
+    environment = OutputPrediction(TOKENIZER, jumps=True)
+    trace = record_source(SOURCE, "f", "3")
+    *_, last = frame_segments(trace.frames)
+    event, action, *rest = last
+    start = environment.start(output_task("t", SOURCE, "f", "3", "[6]"), 0)
+    assert TOKENIZER.decode(list(start.observation))[-2:] == [event, action]
+    written = TOKENIZER.encode([action, *rest])[1:]  # how a text is encoded depends on what is before it
+    assert written[-1] in environment.stop
+    assert environment.step(start.state, written).outcome == {"right": True, "value": "[6]", "format": ""}
+    cut = environment.step(start.state, written[:-1]).outcome
+    assert (cut["right"], cut["value"]) == (False, None)
+    assert "ends" in cut["format"]
+
+
 # ---- functions from examples
 
 DOUBLE = examples_task("double", "double", shown=[("2", "4"), ("0", "0")], hidden=[("7", "14"), ("'ab'", "'abab'")])

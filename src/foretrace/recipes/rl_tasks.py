@@ -58,6 +58,8 @@ class Worlds:
     think: bool = False
     """Whether a turn begins with a thought, as CWM's do."""
     maths_tool: bool = False
+    jumps: bool = False
+    """Whether outputs are predicted without the trace before them."""
     turns: int = 128
     tokens: int = 131_072
     """Of an episode with tools."""
@@ -114,7 +116,7 @@ def open_environments(
         return SoftwareEngineering(tokenizer, campaign, think=think, budgets=budgets, **shares)
 
     make: dict[str, Callable[[], Environment]] = {
-        "output": lambda: OutputPrediction(tokenizer),
+        "output": lambda: OutputPrediction(tokenizer, jumps=worlds.jumps),
         "examples": lambda: FunctionFromExamples(tokenizer, think=think, setting=setting),
         "contest": lambda: ContestProgram(tokenizer, think=think, setting=setting),
         "maths": lambda: Mathematics(tokenizer, think=think, tool=worlds.maths_tool, setting=setting),

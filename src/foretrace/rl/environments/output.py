@@ -1,9 +1,10 @@
 """Output prediction: a program and its call, to be told step by step to the value that it returns.
 
 The policy writes the trace itself, in the format of trace-trained models; the last frame holds the answer. Only that counts:
-which way it comes to the value is the policy's affair.
+which way it comes to the value is the policy's affair. Or it jumps: it is given the beginning of the frame in which the call
+returns, and writes that line and the value alone, a tenth of the tokens (the neural debugger's step out, arXiv:2603.09951).
 
-    environment = OutputPrediction(tokenizer)
+    environment = OutputPrediction(tokenizer)           # OutputPrediction(tokenizer, jumps=True)
     task = output_task("seed-7", source, "f", "3", expected="[0, 1, 2]")
 """
 
@@ -16,7 +17,7 @@ from foretrace.engine.steps import StopReason, finish_at_end
 from foretrace.errors import FormatError
 from foretrace.evals.scorers.literal import same_literal
 from foretrace.rl.types import PlainStates, Task, Transition
-from foretrace.trace import Event, FrameParser, Segment, Token, frame_segments
+from foretrace.trace import EVENT_TOKENS, Event, FrameParser, Segment, Token, frame_segments
 
 NAME = "output"
 
@@ -28,18 +29,21 @@ def output_task(name: str, source: str, entry: str, arguments: str, expected: st
 
 
 class OutputPrediction(PlainStates):
-    """One action: the trace."""
+    """One action: the trace, or its last frame."""
 
     name = NAME
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, *, jumps: bool = False) -> None:
+        """`jumps`: straight from the call to its return."""
         self._tokenizer = tokenizer
-        self.stop = frozenset({tokenizer.id_of(Token.END_OF_TEXT)})
+        self._opening: tuple[Segment, ...] = (EVENT_TOKENS[Event.RETURN], Token.ACTION_SEP) if jumps else ()
+        ends = (Token.END_OF_TEXT, Token.FRAME_SEP) if jumps else (Token.END_OF_TEXT,)
+        self.stop = frozenset(map(tokenizer.id_of, ends))
 
     def start(self, task: Task, seed: int) -> Transition:
         """The state is the task."""
         prompt = build_prompt(task.data["source"], task.data["entry"], task.data["arguments"])
-        return Transition(state=task, observation=tuple(self._tokenizer.encode(prompt.segments)))
+        return Transition(state=task, observation=tuple(self._tokenizer.encode([*prompt.segments, *self._opening])))
 
     def step(self, state: Any, action: Sequence[int]) -> Transition:
         """Reads the trace. `outcome`: `right`, whether the value is; `value`, what it was taken to be; `format`, what is
@@ -56,7 +60,7 @@ class OutputPrediction(PlainStates):
             parser.feed(frame)
         pending: list[Segment] = []
         try:
-            for segment in self._tokenizer.decode(list(action)):
+            for segment in self._segments(action):
                 if segment is Token.END_OF_TEXT:
                     finish = finish_at_end(parser, is_within=bool(pending))
                     frames = parser.finish(finish.reason is StopReason.END)
@@ -69,3 +73,8 @@ class OutputPrediction(PlainStates):
         except FormatError as error:
             return None, str(error)
         return None, "the text does not end"
+
+    def _segments(self, action: Sequence[int]) -> list[Segment]:
+        """Of the trace, from the frame after the call on; what was jumped to is its end."""
+        written = self._tokenizer.decode(list(action))
+        return [*self._opening, *written, Token.END_OF_TEXT] if self._opening else written
