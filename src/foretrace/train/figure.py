@@ -23,6 +23,8 @@ _LEFT, _RIGHT, _TITLE, _ROW, _BOTTOM = 48, 14, 26, 17, 24
 _GAP, _MARGIN, _COLUMNS = 26, 20, 2
 _BUCKETS = WIDTH - _LEFT - _RIGHT
 _DOTS = 40  # a curve of fewer points shows them
+_FONTS = "system-ui, Arial, Helvetica, 'Liberation Sans', 'DejaVu Sans', 'Noto Sans', sans-serif"
+"""By name, too: what makes PNGs takes `sans-serif` for Arial, and leaves texts out where there is none."""
 _COLOURS, _DASHES = 6, ("", "5 3", "1.5 2.5")
 _AGAINST = {"tokens": "tokens", "seconds": "time", "step": "steps"}
 _CHARACTER = 6.1  # width of one in a legend, about
@@ -229,7 +231,7 @@ def _style(colours: Mapping[str, str]) -> str:
         ".dot { stroke-width: 4.5; stroke-dasharray: none; } .faint { opacity: .3; stroke-width: 1; }"
         f".back {{ fill: {colours['card']}; }} line.grid {{ stroke: {colours['line']}; }}"
         f"line.moment {{ stroke-dasharray: 3 3; opacity: .6; }} .moment {{ stroke: {colours['ink']}; }}{strokes}{dashes}"
-        f"text {{ fill: {colours['soft']}; font: 11.5px system-ui, sans-serif; }}"
+        f"text {{ fill: {colours['soft']}; font: 11.5px {_FONTS}; }}"
         f"text.name {{ fill: {colours['ink']}; font-weight: 600; }}"
         f"text.heading {{ fill: {colours['ink']}; font-size: 15px; font-weight: 600; }}"
     )
