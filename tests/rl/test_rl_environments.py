@@ -120,10 +120,10 @@ def test_a_jump_is_the_last_frame_alone() -> None:
     environment = OutputPrediction(TOKENIZER, jumps=True)
     trace = record_source(SOURCE, "f", "3")
     *_, last = frame_segments(trace.frames)
-    event, action, *rest = last
+    event, action, line, argument, *rest = last
     start = environment.start(output_task("t", SOURCE, "f", "3", "[6]"), 0)
-    assert TOKENIZER.decode(list(start.observation))[-2:] == [event, action]
-    written = TOKENIZER.encode([action, *rest])[1:]  # how a text is encoded depends on what is before it
+    assert TOKENIZER.decode(list(start.observation))[-4:] == [event, action, line, argument]
+    written = TOKENIZER.encode([argument, *rest])[1:]  # how a text is encoded depends on what is before it
     assert written[-1] in environment.stop
     assert environment.step(start.state, written).outcome == {"right": True, "value": "[6]", "format": ""}
     cut = environment.step(start.state, written[:-1]).outcome
