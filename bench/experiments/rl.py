@@ -44,7 +44,7 @@ from foretrace.train.schedule import Schedule
 
 SAMPLES = {"examples": 8, "output": 4, "jump": 8}
 """Tries at a held-out task before and after a run."""
-GLANCES = {"examples": (300, 2), "output": (100, 1), "jump": (300, 2)}
+GLANCES = {"examples": (300, 2), "output": (100, 2), "jump": (300, 2)}
 """Held-out tasks, and tries at them, in the midst of a run."""
 TRAINING_FUNCTIONS = 1 << 41
 """First seed of the functions that are asked for in training: beyond those that the model was fine-tuned on."""

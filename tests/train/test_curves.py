@@ -139,6 +139,9 @@ def test_only_what_is_measured_step_by_step_is_smoothed(tmp_path: Path) -> None:
     assert held_out.raw is None
     assert training.raw is not None
     assert training.y[1] == pytest.approx(training.raw[:3].mean())
+    write(tmp_path, [record(step, held_out={"pass@1": step / 10}) for step in range(5)])
+    [panel] = panels(read_runs([tmp_path]), smooth=3)
+    assert panel.series[0].y.tolist() == [0, 0.1, 0.2, 0.3, 0.4]
 
 
 # -- Numbers ---------------------------------------------------------------------------------------------

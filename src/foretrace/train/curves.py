@@ -80,7 +80,7 @@ _SHARES = {
     *("solved", "solved_by_environment", "held_out", "dropped", "learnt_from"),
 }
 """Metrics whose values are parts of one."""
-_WHOLE = ("val_", "sample_")
+_WHOLE = ("val_", "sample_", "held_out")
 """Beginnings of fields that are means over a whole set already, and are never smoothed."""
 
 
