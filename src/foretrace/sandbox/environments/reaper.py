@@ -21,7 +21,7 @@ from foretrace.sandbox.server import remove_tree
 
 PREFIX = cgroups.PREFIX
 _NAME = re.compile(rf"{PREFIX}-(\d+)-(\d+)-[0-9a-f]+")
-_KILLING_SECONDS = 5.0
+_ENDING_SECONDS = 10.0
 _PAUSE = 0.002
 _START_FIELD = 19  # in /proc/PID/stat, counted from the state
 
@@ -42,8 +42,7 @@ def reap() -> list[str]:
     gone = []
     for group in cgroups.leftovers():
         if is_orphan(group.name):
-            _kill(group)
-            cgroups.Group([group]).close()
+            _end(group)
             gone.append(str(group))
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}-*"):
         if is_orphan(folder.name):
@@ -52,19 +51,17 @@ def reap() -> list[str]:
     return gone
 
 
-def _kill(group: Path) -> None:
-    """Kills all that is in a group, and what that has forked meanwhile."""
-    end = time.monotonic() + _KILLING_SECONDS
-    while time.monotonic() < end:
-        try:
-            processes = (group / "cgroup.procs").read_text().split()
-        except OSError:  # somebody else was here
+def _end(group: Path) -> None:
+    """Kills all that is in a group, and what enters it meanwhile, until it can be removed."""
+    end = time.monotonic() + _ENDING_SECONDS
+    while group.exists() and time.monotonic() < end:
+        with suppress(OSError):  # somebody else was here
+            for process in (group / "cgroup.procs").read_text().split():
+                with suppress(ProcessLookupError):
+                    os.kill(int(process), signal.SIGKILL)
+        with suppress(OSError):  # what was killed has not quite ended
+            group.rmdir()
             return
-        if not processes:
-            return
-        for process in processes:
-            with suppress(ProcessLookupError):
-                os.kill(int(process), signal.SIGKILL)
         time.sleep(_PAUSE)
 
 
