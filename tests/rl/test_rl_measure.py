@@ -41,5 +41,7 @@ def test_shares() -> None:
     rates = SolveRates(greedy={"a": (True,), "b": (False,)}, sampled={"a": (True, True), "b": (False, True)})
     assert rates.to_dict() == {"pass@1": 0.5, "sampled@1": 0.75, "pass@2": 1.0}
     assert rates.pass_at_1.total == 2
+    one = SolveRates(greedy={"a": (True,)}, sampled={"a": (False,)})
+    assert one.to_dict() == {"pass@1": 1.0, "sampled@1": 0.0}
     assert SolveRates(greedy={"a": (True,)}, sampled={}).to_dict() == {"pass@1": 1.0}
     assert rates.sampled_at_1 == pytest.approx(0.75)

@@ -51,7 +51,9 @@ class SolveRates:
         found = {"pass@1": self.pass_at_1.value}
         if self.sampled:
             tries = len(next(iter(self.sampled.values())))
-            found |= {"sampled@1": self.sampled_at_1, f"pass@{tries}": self.pass_at_all.value}
+            found |= {"sampled@1": self.sampled_at_1}
+            if tries > 1:  # of one, it would take the place of what greedy decoding solves
+                found[f"pass@{tries}"] = self.pass_at_all.value
         return found
 
 
