@@ -15,24 +15,24 @@ side: --seeds 0, --seeds 1 and so on in processes of their own, after one of the
 import argparse
 import json
 from collections.abc import Iterator
-from itertools import count, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from foretrace.corpus.short_functions import SHOWN, short_functions
+from foretrace.corpus.short_functions import short_functions
 from foretrace.engine.load import find_folder
-from foretrace.evals.benchmarks import find_benchmark
 from foretrace.evals.statistics import paired
-from foretrace.evals.traces import HELD_OUT_SEED, held_out_cases
-from foretrace.evals.types import Options, Setting
+from foretrace.evals.traces import HELD_OUT_SEED
+from foretrace.evals.types import Setting
 from foretrace.model.checkpoint import Checkpoint, Weights, load_checkpoint
 from foretrace.recipes.examples import FUNCTIONS
 from foretrace.recipes.examples import HELD_OUT_SEED as HELD_OUT_FUNCTIONS
+from foretrace.recipes.rl_tasks import Tasks, function_tasks, read_tasks
 from foretrace.rl.collector import Collecting
-from foretrace.rl.environments.examples import FunctionFromExamples, examples_task
-from foretrace.rl.environments.output import OutputPrediction, output_task
+from foretrace.rl.environments.examples import FunctionFromExamples
+from foretrace.rl.environments.output import OutputPrediction
 from foretrace.rl.learner import Learning
 from foretrace.rl.measure import SolveRates, solve_rates
 from foretrace.rl.rewards import right_or_wrong
@@ -57,34 +57,16 @@ MAX_TOKENS = {"examples": 512, "output": 1024, "jump": 1024}
 # ---- tasks
 
 
-def function_tasks(seed: int, number: int, known: set[str]) -> list[Task]:
-    """Functions to be found, whose sources are not among `known`, and are put there."""
-    tasks = []
-    for at, function in zip(count(seed), short_functions(seed), strict=False):
-        if len(tasks) == number:
-            return tasks
-        if function.source in known:
-            continue
-        known.add(function.source)
-        shown, hidden = function.examples[:SHOWN], function.examples[SHOWN:]
-        tasks.append(examples_task(str(at), function.entry, shown=shown, hidden=hidden))
-    raise AssertionError("there are endlessly many functions")
-
-
 def tasks_of(kind: str, seed: int, number: int, held_out: int) -> tuple[list[Task], list[Task]]:
     """So many tasks of training for a seed, and those that are held out."""
     if kind == "examples":
         known = {function.source for function in islice(short_functions(0), FUNCTIONS)}
-        measured = function_tasks(HELD_OUT_FUNCTIONS, held_out, known)
-        return function_tasks(TRAINING_FUNCTIONS + seed * SEEDS_APART, number, known), measured
-    rows = [item.row for item in find_benchmark("fresh").load(Options(count=held_out))]
-    like_cruxeval = [output_task(f"fresh-{at}", r["code"], "f", r["input"], r["output"]) for at, r in enumerate(rows)]
-    return list(_programs(TRAINING_PROGRAMS + seed * SEEDS_APART, number)), like_cruxeval
-
-
-def _programs(seed: int, number: int) -> Iterator[Task]:
-    for case in held_out_cases(number, seed):
-        yield output_task(case.name, case.source, case.entry, case.arguments, case.expected)
+        measured = list(function_tasks(HELD_OUT_FUNCTIONS, held_out, known))
+        return list(function_tasks(TRAINING_FUNCTIONS + seed * SEEDS_APART, number, known)), measured
+    programs = TRAINING_PROGRAMS + seed * SEEDS_APART
+    training = Tasks(name="programs", environment="output", source=f"synthesised:{number}", seed=programs)
+    like_cruxeval = Tasks(name="fresh", environment="output", source=f"fresh:{held_out}")
+    return read_tasks(training), read_tasks(like_cruxeval)
 
 
 # ---- runs

@@ -126,16 +126,20 @@ def open_environments(
     return {kind: make[kind]() for kind in dict.fromkeys(kinds)}
 
 
-def _short(number: int, tasks: Tasks) -> Iterator[Task]:
-    known = {function.source for function in islice(short_functions(0), tasks.apart)}
+def function_tasks(seed: int, number: int, known: set[str]) -> Iterator[Task]:
+    """Functions to be found, of seeds from `seed` on, whose sources are not among `known`, and are put there."""
     enough = len(known) + number
-    for at, function in zip(count(tasks.seed), short_functions(tasks.seed), strict=False):
+    for at, function in zip(count(seed), short_functions(seed), strict=False):
         if len(known) == enough:
             return
         if function.source not in known:
             known.add(function.source)
             shown, hidden = function.examples[:SHOWN], function.examples[SHOWN:]
             yield examples_task(str(at), function.entry, shown=shown, hidden=hidden)
+
+
+def _short(number: int, tasks: Tasks) -> Iterator[Task]:
+    yield from function_tasks(tasks.seed, number, {function.source for function in islice(short_functions(0), tasks.apart)})
 
 
 def _synthesised(number: int, tasks: Tasks) -> Iterator[Task]:
