@@ -1,5 +1,7 @@
 """The transformer: documents do not see each other, causality, Hugging Face's parameter names."""
 
+from dataclasses import replace
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -31,6 +33,35 @@ def test_packed_documents_equal_separate_ones() -> None:
     packed = model(torch.cat(documents), Documents.of((9, 20, 1)))
     alone = torch.cat([model(d, Documents.of((len(d),))) for d in documents])
     torch.testing.assert_close(packed, alone, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("attention", ["native", "sdpa-block", "dense"])
+def test_what_documents_begin_with_may_be_there_once(attention: str) -> None:
+    """Logits and gradients are those of the same documents in full."""
+    from foretrace.model.attention.native import available
+
+    if attention == "native" and not available():
+        pytest.skip("no compiled attention")
+    torch.manual_seed(4)
+    model = CausalLM(replace(CONFIG, head_dim=16), attention)
+    groups = [(9, (4, 1, 12)), (1, (3,)), (7, (2, 2))]  # the window of 6 begins before, in and after what is shared
+    parts = [(torch.randint(0, 50, (begin,)), [torch.randint(0, 50, (n,)) for n in rests]) for begin, rests in groups]
+    stream = torch.cat([piece for beginning, rests in parts for piece in (beginning, *rests)])
+    shared = model(stream, Documents.branching(groups))
+    whole = [torch.cat([beginning, rest]) for beginning, rests in parts for rest in rests]
+    logits = model(torch.cat(whole), Documents.of([len(document) for document in whole]))
+    split, wanted = [], []
+    at = start = 0
+    for begin, rests in groups:
+        beginning, at = shared[at : at + begin], at + begin
+        for rest in rests:
+            split.append(torch.cat([beginning, shared[at : at + rest]]))
+            wanted.append(logits[start : start + begin + rest])
+            at, start = at + rest, start + begin + rest
+    torch.testing.assert_close(torch.cat(split), torch.cat(wanted), atol=1e-5, rtol=1e-5)
+    gradients = [torch.autograd.grad(torch.cat(x).square().sum(), list(model.parameters())) for x in (split, wanted)]
+    for ours, theirs in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
 
 
 def test_a_later_token_changes_no_earlier_logit() -> None:

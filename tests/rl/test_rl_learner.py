@@ -14,7 +14,7 @@ from random_checkpoints import random_checkpoint
 
 from foretrace.model.checkpoint import Checkpoint
 from foretrace.rl.collector import Collecting, Collector
-from foretrace.rl.learner import Learner, Learning
+from foretrace.rl.learner import Learner, Learning, _Meter
 from foretrace.rl.policies import LocalPolicy
 from foretrace.rl.rows import pack
 from foretrace.rl.selection import Selection
@@ -90,17 +90,34 @@ def test_what_is_rewarded_becomes_likelier(start: Checkpoint) -> None:
     assert learner.version == 24
 
 
-def test_rows_hold_whole_rollouts_and_only_actions_are_predicted(start: Checkpoint) -> None:
+def test_rows_have_a_prompt_once_and_only_actions_are_predicted(start: Checkpoint) -> None:
     groups = collector(LocalPolicy(start.config, start.weights)).groups(starts())
     chosen = selection(groups, 600).chosen
-    rows = pack(chosen, 200)
-    assert sum(len(row.batch.lengths) for row in rows) == len(chosen)
-    assert all(sum(row.batch.lengths) == len(row.batch.tokens) <= 200 for row in rows)
-    length = len(chosen[0].rollout.tokens)
-    wanted = [0.0] * 3 + [1.0] * LENGTH + [0.0] * 2
-    assert rows[0].batch.weights[:length].tolist() == wanted
-    echo = pack(chosen, 200, learn_observations=True)
-    assert echo[0].batch.weights[:length].tolist() == [0.0] * 3 + [1.0] * (LENGTH + 2)
+    rows = pack(chosen, 100)
+    assert all(len(row.tokens) <= 100 for row in rows)
+    assert sum(len(rests) for row in rows for _, rests in row.groups) == len(chosen)
+    assert sum(len(row.tokens) for row in rows) < sum(len(each.rollout.tokens) for each in chosen)
+    predicted = sorted((t, a) for row in rows for t, a in zip(row.targets.tolist(), row.advantages.tolist(), strict=True))
+    assert predicted == sorted((int(t), each.advantage) for each in chosen for t in each.rollout.tokens[3 : 3 + LENGTH])
+    assert not any(row.observed.any() for row in rows)
+    first = rows[0]
+    assert first.tokens[first.where[0] + 1] == first.targets[0]  # the prompt's first rollout follows it
+    assert first.where[LENGTH] == first.where[0]  # so does the second, in what it sees
+    echo = pack(chosen, 100, learn_observations=True)
+    assert echo[0].observed[: LENGTH + 2].tolist() == [False] * LENGTH + [True] * 2
+
+
+def test_a_shared_prompt_changes_no_gradient(start: Checkpoint) -> None:
+    """Each rollout as a group of its own, so that its prompt is its own, against all of them together."""
+    groups = collector(LocalPolicy(start.config, start.weights)).groups(starts())
+    chosen = selection(groups, 400).chosen
+    together, apart = Learner(start.folder, learning()), Learner(start.folder, learning())
+    for learner, batches in ((together, [chosen]), (apart, [[each] for each in chosen])):
+        for batch in batches:
+            for row in pack(batch, 200):
+                learner._add_gradient(row, len(chosen), 0, _Meter(0))
+    for name, parameter in together.parameters.items():
+        torch.testing.assert_close(parameter.grad, apart.parameters[name].grad, atol=1e-6, rtol=1e-4, msg=name)
 
 
 def test_what_environments_wrote_is_learnt_if_asked(start: Checkpoint) -> None:

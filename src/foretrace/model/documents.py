@@ -3,11 +3,13 @@
 A batch is one stream of N tokens, documents end to end. Attention is causal and never crosses a document, so every
 query sees a run of consecutive keys: all that an attention backend needs is where each run begins and ends. Under
 context parallelism a rank holds some pieces of the stream as queries while it sees all keys; the same description
-covers that.
+covers that. Documents that begin alike, as rollouts of one prompt do, may have their beginning in the stream once: all
+but attention is then computed once for it, and its keys are repeated for each of them.
 
     documents = Documents.of((3, 5))
     documents.positions           # tensor([0, 1, 2, 0, 1, 2, 3, 4])
     documents.bounds(window=2)    # low [0, 0, 1, 3, 3, 4, 5, 6], high [0, 1, 2, 3, 4, 5, 6, 7]
+    Documents.branching([(3, (1, 2))]).positions    # tensor([0, 1, 2, 3, 3, 4]): 1 + 2 tokens after the same 3
 """
 
 from collections.abc import Sequence
@@ -39,6 +41,8 @@ class Documents:
         self.device = torch.device(device)
         self.horizon: int | None = None
         """Window of the layers that have none of their own; None: such a layer sees whole documents."""
+        self.repeated: Tensor | None = None
+        """(keys,) int64: the token of the stream that each key is of, where documents share tokens; None: all in order."""
         self._bounds: dict[int | None, tuple[Tensor, Tensor]] = {}
         self.plans: dict[object, object] = {}
         """What backends have derived from these documents (block masks, offsets), kept for the layers that follow."""
@@ -51,6 +55,34 @@ class Documents:
             spans.append(Span(start, start, length, 1))
             start += length
         return cls(spans, device)
+
+    @classmethod
+    def branching(cls, groups: Sequence[tuple[int, Sequence[int]]], device: torch.device | str = "cpu") -> "Documents":
+        """Documents of which those of a group begin alike. The stream has a group's beginning, then what follows it in each.
+
+        Args:
+            groups: of each the length of the beginning, and of what follows it in each document, at least one.
+            device: of the stream.
+
+        """
+        spans, repeated, query, key = [], [], 0, 0
+        for beginning, rests in groups:
+            start = query
+            spans.append(Span(start, key, beginning, 1))
+            query += beginning
+            for rest in rests:
+                spans.append(Span(query, key, rest, beginning + 1))
+                repeated += [torch.arange(start, start + beginning), torch.arange(query, query + rest)]
+                query, key = query + rest, key + beginning + rest
+        documents = cls(spans, device)
+        documents.repeated = moved(torch.cat(repeated), documents.device)
+        return documents
+
+    def gathered(self, x: Tensor) -> Tensor:
+        """Keys or values of the stream's tokens (heads, N, C), as the spans count them: (heads, keys, C)."""
+        if self.repeated is None:
+            return x
+        return x.transpose(0, 1).index_select(0, self.repeated).transpose(0, 1)
 
     def restricted(self, pieces: Sequence[range]) -> "Documents":
         """The same stream where only the tokens of `pieces`, in that order, are queries.

@@ -122,7 +122,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor, rotary: tuple[Tensor, Tensor], documents: Documents, attend: Attend) -> Tensor:
         """x: (N, D) -> (N, D)."""
         q, k, v = self.before(x, *rotary)
-        return self.after(x, attend(q, k, v, documents, self.window or documents.horizon))
+        keys, values = documents.gathered(k), documents.gathered(v)
+        return self.after(x, attend(q, keys, values, documents, self.window or documents.horizon))
 
 
 class Backbone(nn.Module):

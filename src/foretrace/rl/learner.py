@@ -18,7 +18,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from foretrace.data.kinds import Kind
 from foretrace.errors import TrainingError, UsageError
 from foretrace.model.attention import best_backend
 from foretrace.model.checkpoint import Weights
@@ -32,7 +31,6 @@ from foretrace.train.config import Hardware, Optimizer, Parallel
 from foretrace.train.device import choose_device, choose_dtype, precision
 from foretrace.train.optimizer import make_optimizers, set_learning_rate
 from foretrace.train.ranks import Ranks
-from foretrace.train.rows import Row
 from foretrace.train.schedule import Schedule
 from foretrace.train.sharding import begin_row, clip_grad_norm, materialise, shard, whole
 from foretrace.train.state import load_progress, load_tensors, load_weights, save_state
@@ -122,7 +120,7 @@ class Learner:
         meter = _Meter(self.version)
         mine = rows[self.ranks.data.rank :: self.ranks.data.size]
         mine += [empty()] * (-(-len(rows) // self.ranks.data.size) - len(mine))
-        observed = sum(int((row.batch.kinds[row.batch.weights > 0] == Kind.OBSERVATION).sum()) for row in rows)
+        observed = sum(int(row.observed.sum()) for row in rows)
         for number, row in enumerate(mine, 1):
             begin_row(self.model, last=number == len(mine), reshard=self.config.parallel.reshard)
             self._add_gradient(row, len(chosen), observed, meter)
@@ -142,22 +140,20 @@ class Learner:
         self.version += 1
         return meter.read(self.ranks) | {"grad_norm": float(norm), "lr": rate, "rows": float(len(rows))}
 
-    def _add_gradient(self, rollouts: RolloutRow, count: int, observed: int, meter: "_Meter") -> None:
-        row = Row.of(rollouts.batch, self.device)
+    def _add_gradient(self, row: RolloutRow, count: int, observed: int, meter: "_Meter") -> None:
         config = self.config
-        objective = rollouts.objective(
-            row.where,
+        objective = row.objective(
+            self.device,
             # a mean over rollouts, so that the rate means the same for any budget of tokens
             scale=1 / (config.max_tokens * count),
             clip=config.clip,
             observation_weight=config.observation_weight / max(observed, 1),
         )
         with precision(self.device, self._dtype):
-            predicted, _ = self.model.predict(row.tokens, row.documents, row.where, row.targets, objective.weigh)
+            predicted, _ = self.model.predict(*row.on(self.device), objective.weigh)
         predicted.loss.backward()  # type: ignore[no-untyped-call]
-        at = row.where.cpu().numpy() + 1
         found = predicted.nll, objective.ratios, objective.clipped, objective.logprobs
-        meter.add(*found, rollouts.versions[at], rollouts.oldest[at])
+        meter.add(*found, row.versions, row.oldest)
         meter.objective += objective.value
 
     def weights(self) -> Weights:
