@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 
 _GREEDY_BELOW = 1e-4
 """A temperature at which no second choice has a chance, and logits divided by it are still numbers."""
+_RARE = 1e-3
+"""Probability of tokens that are sorted only if they are needed."""
+_ROUNDING = 1e-9
+"""More than sums of probabilities are off by."""
 
 
 class Sampler:
@@ -34,13 +38,22 @@ class Sampler:
         scaled = logits.astype(np.float64) / self.temperature
         probabilities = np.exp(scaled - scaled.max())
         probabilities /= probabilities.sum()
-        order = np.argsort(-probabilities, kind="stable")
-        if self.top_p < 1:
-            order = order[: int(np.searchsorted(np.cumsum(probabilities[order]), self.top_p)) + 1]
-        # what Generator.choice does, without its checks, which take most of its time
-        mass = np.cumsum(probabilities[order] / probabilities[order].sum())
         drawn = np.random.default_rng((self.seed, sequence, position)).random()
-        return int(order[np.searchsorted(mass / mass[-1], drawn, side="right")])
+        order = _likeliest(probabilities, drawn if self.top_p >= 1 else self.top_p)
+        mass = np.cumsum(probabilities[order])
+        if self.top_p < 1:
+            mass = mass[: int(np.searchsorted(mass, self.top_p)) + 1]
+            mass /= mass[-1]
+        chosen = int(np.searchsorted(mass, drawn, side="right"))
+        return int(order[min(chosen, len(mass) - 1)])
+
+
+def _likeliest(probabilities: NDArray[np.float64], mass: float) -> NDArray[np.int64]:
+    """Tokens, likeliest first, that have more than this mass: few of them are sorted, if few have it."""
+    tokens = np.flatnonzero(probabilities > _RARE)
+    if probabilities[tokens].sum() <= mass + _ROUNDING:
+        tokens = np.arange(len(probabilities))
+    return tokens[np.argsort(-probabilities[tokens], kind="stable")]
 
 
 def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

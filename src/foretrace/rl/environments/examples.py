@@ -8,6 +8,7 @@ only knows the shown examples fails.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from foretrace.data.chat import Message
@@ -22,6 +23,8 @@ from foretrace.sandbox import SandboxLimits
 
 NAME = "examples"
 LIMITS = SandboxLimits(seconds=4, cpu_seconds=2, memory_mb=512, file_mb=4)
+_KEPT = 1 << 12
+"""Programs whose verdicts are kept: rollouts of a group often say the same, and running it is what takes time."""
 Example = tuple[str, str]
 """The text of an argument list, and the literal of the value."""
 
@@ -41,6 +44,7 @@ class FunctionFromExamples(PlainStates):
         """`setting`: of the sandbox in which answers run."""
         self._dialogue = Dialogue(tokenizer, think=think)
         self._judges = Judges(setting or Setting(repeats=0))
+        self._wrong = lru_cache(_KEPT)(self._judge)
         self.stop = self._dialogue.stop
 
     def start(self, task: Task, seed: int) -> Transition:
@@ -54,13 +58,16 @@ class FunctionFromExamples(PlainStates):
         source = code_in(said.text) or said.text
         if said.problem or not source.strip():
             return _over(state, right=False, shown=False, reason=said.problem or "nothing was written")
-        entry = state.data["entry"]
-        shown = self._holds(source, entry, state.data["shown"])
-        hidden = "" if shown else self._holds(source, entry, state.data["hidden"])
+        examples = (tuple(map(tuple, state.data[name])) for name in ("shown", "hidden"))
+        shown, hidden = self._wrong(source, state.data["entry"], *examples)
         return _over(state, right=not (shown or hidden), shown=not shown, reason=shown or hidden)
 
-    def _holds(self, source: str, entry: str, examples: Sequence[Example]) -> str:
-        """What of the examples does not hold; empty if all do."""
+    def _judge(self, source: str, entry: str, shown: tuple[Example, ...], hidden: tuple[Example, ...]) -> tuple[str, str]:
+        """What of the shown examples does not hold, and if they all do, what of the hidden ones; empty if all do."""
+        wrong = self._fault(source, entry, shown)
+        return wrong, "" if wrong else self._fault(source, entry, hidden)
+
+    def _fault(self, source: str, entry: str, examples: Sequence[Example]) -> str:
         expected = [parse_literal(value)[1] for _, value in examples]
         with self._judges.program() as judge:
             calls = [f"{entry}({arguments})" for arguments, _ in examples]
