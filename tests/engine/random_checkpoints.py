@@ -24,11 +24,13 @@ CONFIG = ModelConfig(
 )
 
 
-def random_checkpoint(folder: Path, config: ModelConfig = CONFIG, seed: int = 0, dtype: str = "float16") -> Checkpoint:
+def random_checkpoint(
+    folder: Path, config: ModelConfig = CONFIG, seed: int = 0, dtype: str = "float16", tokenizer: Tokenizer = TOKENIZER
+) -> Checkpoint:
     """A checkpoint of normally distributed weights."""
     rng = np.random.default_rng(seed)
     weights = {name: rng.normal(0, 0.3, shape).astype(np.float32) for name, shape in expected_shapes(config).items()}
-    save_checkpoint(folder, config, weights, TOKENIZER, dtype=dtype)
+    save_checkpoint(folder, config, weights, tokenizer, dtype=dtype)
     return load_checkpoint(folder)
 
 

@@ -1,4 +1,4 @@
-"""One of the processes of `test_rl_parallel.py`: `rl_worker.py FOLDER OUT`. It learns from the groups of another run.
+"""One of the processes of `test_rl_parallel.py`: `rl_worker.py FOLDER OUT UPDATES TENSOR`. It learns from the groups of another run.
 
 What became of it: `FOLDER/OUT.RANK.json`.
 """
@@ -19,14 +19,14 @@ from foretrace.rl.records import ROLLOUTS, read_groups
 from foretrace.rl.run import Beginning, RunConfig, run
 from foretrace.rl.source import Part, TaskSource
 from foretrace.rl.types import Group
-from foretrace.train.config import Hardware
+from foretrace.train.config import Hardware, Parallel
 from foretrace.train.schedule import Schedule
 
 ENVIRONMENTS = {"low": (Low(), reward)}
 RANK = int(os.environ.get("RANK", "0"))
 
 
-def config(folder: Path, out: str, updates: int = 3) -> RunConfig:
+def config(folder: Path, out: str, updates: int = 3, tensor: int = 1) -> RunConfig:
     hardware = Hardware(device="cpu", dtype="float32", attention="sdpa-block")
     return RunConfig(
         start=folder / "start",
@@ -41,6 +41,7 @@ def config(folder: Path, out: str, updates: int = 3) -> RunConfig:
             max_tokens=40,
             tokens_per_row=100,
             hardware=hardware,
+            parallel=Parallel(tensor=tensor),
         ),
     )
 
@@ -74,7 +75,7 @@ class Recorded:
         pass
 
 
-def main(folder: Path, out: str, updates: int) -> None:
+def main(folder: Path, out: str, updates: int, tensor: int) -> None:
     torch.set_num_threads(1)
     feeds: list[Recorded] = []
 
@@ -84,7 +85,7 @@ def main(folder: Path, out: str, updates: int) -> None:
 
     found: dict[str, object] = {}
     try:
-        run(config(folder, out, updates), ENVIRONMENTS, source(), feed=feed)
+        run(config(folder, out, updates, tensor), ENVIRONMENTS, source(), feed=feed)
     except ForetraceError as error:
         found = {"error": str(error)}
     found["published"] = [feed.published for feed in feeds]
@@ -92,4 +93,4 @@ def main(folder: Path, out: str, updates: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))

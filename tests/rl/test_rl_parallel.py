@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ torch = pytest.importorskip("torch")
 
 import random_checkpoints
 import rl_worker
-from random_checkpoints import random_checkpoint
+from random_checkpoints import CONFIG, random_checkpoint
 
+from foretrace.data.tokenizer import Tokenizer
 from foretrace.errors import UsageError
 from foretrace.model.checkpoint import load_checkpoint
 from foretrace.rl.learner import Learning
@@ -24,7 +26,7 @@ from foretrace.rl.run import run
 from foretrace.train.config import Parallel
 
 
-def launch(folder: Path, out: str, updates: int = 3) -> list[dict[str, Any]]:
+def launch(folder: Path, out: str, updates: int = 3, tensor: int = 1) -> list[dict[str, Any]]:
     """What each of two processes found."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -32,7 +34,7 @@ def launch(folder: Path, out: str, updates: int = 3) -> list[dict[str, Any]]:
     folders = [str(Path(module.__file__ or "").parent) for module in (rl_worker, random_checkpoints)]
     paths = os.pathsep.join([*folders, os.environ.get("PYTHONPATH", "")])
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "WORLD_SIZE": "2", "GLOO_SOCKET_IFNAME": "lo"}
-    command = [sys.executable, rl_worker.__file__, str(folder), out, str(updates)]
+    command = [sys.executable, rl_worker.__file__, str(folder), out, str(updates), str(tensor)]
     running = []
     for rank in range(2):
         own = {"RANK": str(rank), "LOCAL_RANK": str(rank), "OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
@@ -55,14 +57,19 @@ def records(folder: Path, out: str) -> list[dict[str, Any]]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of one process."""
     folder = tmp_path_factory.mktemp("rl")
-    random_checkpoint(folder / "start")
+    tokenizer = Tokenizer.train(
+        ["ab" * 9], vocab_size=CONFIG.vocab_size + 1
+    )  # two processes can share an even number of words
+    random_checkpoint(folder / "start", replace(CONFIG, vocab_size=tokenizer.vocab_size), tokenizer=tokenizer)
     run(rl_worker.config(folder, "alone"), rl_worker.ENVIRONMENTS, rl_worker.source())
     return folder
 
 
-def test_two_processes_learn_what_one_does(folder: Path) -> None:
-    out = "two"
-    assert launch(folder, out) == [{"published": [[0, 1, 2, 3]]}, {"published": []}]
+@pytest.mark.parametrize("tensor", [1, 2])
+def test_two_processes_learn_what_one_does(folder: Path, tensor: int) -> None:
+    """Each with half of the rows, or with half of each matrix."""
+    out = f"two-{tensor}"
+    assert launch(folder, out, tensor=tensor) == [{"published": [[0, 1, 2, 3]]}, {"published": []}]
     one, two = (load_checkpoint(folder / name / "checkpoint").weights for name in ("alone", out))
     begun = load_checkpoint(folder / "start").weights
     for name, value in one.items():
