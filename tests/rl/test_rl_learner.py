@@ -12,6 +12,7 @@ torch = pytest.importorskip("torch")
 
 from random_checkpoints import random_checkpoint
 
+from foretrace.errors import UsageError
 from foretrace.model.checkpoint import Checkpoint
 from foretrace.rl.collector import Collecting, Collector
 from foretrace.rl.learner import Learner, Learning, _Meter
@@ -134,6 +135,16 @@ def test_what_environments_wrote_is_learnt_if_asked(start: Checkpoint) -> None:
         return float(np.log(np.exp(logits[-2] - logits[-2].max()).sum()) + logits[-2].max() - logits[-2][8])
 
     assert loss_after(1.0) < loss_after(0.0) - 1
+
+
+def test_some_parameters_alone_may_be_learnt(start: Checkpoint) -> None:
+    groups = collector(LocalPolicy(start.config, start.weights)).groups(starts())
+    learner = Learner(start.folder, learning(lr=1e-2, trainable="norm"))
+    learner.update(selection(groups, 400).chosen)
+    changed = {name for name, value in learner.weights().items() if not np.array_equal(value, start.weights[name])}
+    assert changed == {name for name in start.weights if "norm" in name}
+    with pytest.raises(UsageError, match="trainable='nothing'"):
+        Learner(start.folder, learning(trainable="nothing"))
 
 
 def test_a_run_goes_on_from_its_state_to_the_bit(start: Checkpoint, tmp_path: Path) -> None:

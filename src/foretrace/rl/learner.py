@@ -8,6 +8,7 @@ Under `torchrun` the weights are spread over the processes as in training (`trai
 with the same rollouts, and each takes its share of the rows.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +43,9 @@ class Learning:
 
     schedule: Schedule = field(default_factory=lambda: Schedule(kind="constant", lr=1e-5, warmup_steps=10))
     optimizer: Optimizer = field(default_factory=lambda: Optimizer(weight_decay=0.0))
+    trainable: str = ""
+    """Regular expression of the names of the parameters that are changed: `norm` for the gains of norms alone, which are a
+    thousandth of a small model, and make a thousandth of the noise; empty: all."""
     clip: Clip = field(default_factory=Clip)
     max_tokens: int = 1024
     """The most tokens that a rollout may have: N of the objective, by which its sum is divided."""
@@ -77,6 +81,7 @@ class Learner:
 
         Raises:
             CheckpointError: a folder is damaged or of another model.
+            UsageError: no parameter is called like `config.trainable`.
 
         """
         self.config, self._steps = config, steps
@@ -105,6 +110,10 @@ class Learner:
             attention = best_backend(self.device, self._dtype, config.head_dim)
         with torch.device("meta"):
             model = CausalLM(config, attention)
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(re.search(self.config.trainable, name) is not None)
+        if not any(parameter.requires_grad for parameter in model.parameters()):
+            raise UsageError(f"no parameter is called like learning.trainable={self.config.trainable!r}; try norm or layers")
         shard(model, self.ranks, dtype=self._dtype, reshard=self.config.parallel.reshard)
         materialise(model, self.device, 0)
         return model

@@ -16,7 +16,7 @@ from foretrace.train.muon import Muon, ShardedMuon
 
 
 def make_optimizers(model: nn.Module, config: Optimizer, lr: float) -> list[torch.optim.Optimizer]:
-    """One or two optimisers that together hold every parameter once.
+    """One or two optimisers that together hold every parameter that is trained once.
 
     Raises:
         UsageError: its name is neither `adamw` nor `muon`.
@@ -24,7 +24,7 @@ def make_optimizers(model: nn.Module, config: Optimizer, lr: float) -> list[torc
     """
     if config.name not in ("adamw", "muon"):
         raise UsageError(f"no optimizer called {config.name!r}; known: adamw, muon")
-    parameters = dict(model.named_parameters())
+    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     matrices = [n for n, p in parameters.items() if config.name == "muon" and p.dim() == 2 and ".layers." in n]
     rest = {n: p for n, p in parameters.items() if n not in set(matrices)}
     decayed = [p for p in rest.values() if p.dim() == 2]
