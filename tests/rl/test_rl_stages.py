@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ torch = pytest.importorskip("torch")
 from low_world import Low, reward, tasks
 from random_checkpoints import TOKENIZER, random_checkpoint
 
+from foretrace.corpus.short_functions import short_functions
 from foretrace.data.chat import Message
 from foretrace.data.conversations import conversation
 from foretrace.data.special import ChatToken
 from foretrace.errors import TrainingError, UsageError
 from foretrace.recipes.rl import RL_RECIPES, load_rl
+from foretrace.recipes.rl_tasks import Tasks, read_tasks
 from foretrace.rl.collector import Collecting
 from foretrace.rl.environments.dialogue import Dialogue
 from foretrace.rl.export import solved_documents
@@ -105,6 +108,17 @@ def test_presets_have_the_fields_that_they_name() -> None:
     cwm = load_rl("cwm", Path("runs/x"), ["stages.mixture.updates=5", "stages.hard.shares.swe.weight=0.9"])
     assert [stage.updates for stage in cwm.stages] == [14_125, 5, 3_500]
     assert [share.weight for share in cwm.stages[2].shares if share.name == "swe"] == [0.9]
+
+
+def test_sets_of_functions_have_none_in_common() -> None:
+    """The same seeds, so that all would be in both, and ones that were fine-tuned on."""
+    known: set[str] = set()
+    tuned = {function.source for function in islice(short_functions(0), 30)}
+    measured = read_tasks(Tasks(name="held", environment="examples", source="short:20", seed=0, apart=30), known)
+    assert len(known) == len(tuned) + 20
+    trained = read_tasks(Tasks(name="functions", environment="examples", source="short:20", seed=0), known)
+    assert len(known) == len(tuned) + 40
+    assert not {task.id for task in measured} & {task.id for task in trained}
 
 
 # ---- back into fine-tuning

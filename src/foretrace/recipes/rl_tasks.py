@@ -65,8 +65,12 @@ class Worlds:
     """Of an episode with tools."""
 
 
-def read_tasks(tasks: Tasks) -> list[Task]:
+def read_tasks(tasks: Tasks, known: set[str] | None = None) -> list[Task]:
     """The tasks of a set.
+
+    Args:
+        tasks: see there.
+        known: sources of short functions that are in other sets; those of this one are not among them, and are put there.
 
     Raises:
         UsageError: there is no such source or environment.
@@ -76,8 +80,12 @@ def read_tasks(tasks: Tasks) -> list[Task]:
     if tasks.environment not in KINDS:
         raise UsageError(f"{tasks.name}: no environment {tasks.environment!r}; there are: {', '.join(KINDS)}")
     kind, _, number = tasks.source.partition(":")
-    made = {"short": _short, "synthesised": _synthesised, "fresh": _fresh}.get(kind)
-    if made is not None and number.isdecimal():
+    made = {"synthesised": _synthesised, "fresh": _fresh}.get(kind)
+    if kind == "short" and number.isdecimal():
+        known = set() if known is None else known
+        known.update(function.source for function in islice(short_functions(0), tasks.apart))
+        found = list(function_tasks(tasks.seed, int(number), known))
+    elif made is not None and number.isdecimal():
         found = list(made(int(number), tasks))
     elif tasks.environment == "swe":
         found = swe_tasks(Run.open(Path(tasks.source)))
@@ -136,10 +144,6 @@ def function_tasks(seed: int, number: int, known: set[str]) -> Iterator[Task]:
             known.add(function.source)
             shown, hidden = function.examples[:SHOWN], function.examples[SHOWN:]
             yield examples_task(str(at), function.entry, shown=shown, hidden=hidden)
-
-
-def _short(number: int, tasks: Tasks) -> Iterator[Task]:
-    yield from function_tasks(tasks.seed, number, {function.source for function in islice(short_functions(0), tasks.apart)})
 
 
 def _synthesised(number: int, tasks: Tasks) -> Iterator[Task]:
