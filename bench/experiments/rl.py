@@ -42,7 +42,7 @@ from foretrace.rl.types import Environment, Task
 from foretrace.train.config import Hardware
 from foretrace.train.schedule import Schedule
 
-SAMPLES = {"examples": 8, "output": 4, "jump": 8}
+SAMPLES = {"examples": 8, "output": 8, "jump": 8}
 """Tries at a held-out task before and after a run."""
 GLANCES = {"examples": (300, 2), "output": (100, 2), "jump": (300, 2)}
 """Held-out tasks, and tries at them, in the midst of a run."""
@@ -106,6 +106,7 @@ class Experiment:
         learning = Learning(
             schedule=Schedule(kind="wsd", lr=options.lr, warmup_steps=5, decay_steps=options.updates // 2),
             max_tokens=most,
+            trainable=options.trainable,
             hardware=Hardware(dtype=options.dtype, device=options.device),
         )
         return RunConfig(
@@ -194,6 +195,7 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=8_192)
     parser.add_argument("--group", type=int, default=8)
     parser.add_argument("--lr", type=float, default=3e-5)
+    parser.add_argument("--trainable", default="", help="names of the parameters that are learnt; norm: gains of norms alone")
     parser.add_argument("--held-out", type=int, default=400)
     parser.add_argument("--measure-every", type=int, default=10)
     parser.add_argument("--mode", choices=["async", "sync"], default="async")
