@@ -107,8 +107,9 @@ def test_weights_are_handed_over_in_the_middle_of_an_action(served: tuple[str, C
         policy.advance()
     assert set(writing.versions) == {0, 7}
     assert writing.versions == sorted(writing.versions)
-    after = written(policy, [4, 5, 6])
-    np.testing.assert_allclose(after.logprobs, logprobs(other, [4, 5, 6, *after.tokens])[2:], atol=1e-4)
+    for prompt in ([1, 2, 3], [4, 5, 6]):  # one that the older weights have seen, one that they have not
+        after = written(policy, prompt)
+        np.testing.assert_allclose(after.logprobs, logprobs(other, [*prompt, *after.tokens])[2:], atol=1e-4)
     name = "model.norm.weight"
     assert np.array_equal(load_checkpoint(checkpoint.folder).weights[name], other.weights[name])
 

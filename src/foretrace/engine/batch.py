@@ -48,6 +48,8 @@ class Batch:
         """`recent`: where caches come from and go to; others may share it."""
         self._forward, self._recent = forward, recent
         self._active: dict[Decoding, Cache] = {}
+        self._older: set[Decoding] = set()
+        """Those of which other weights have computed a part; that is nothing for others to begin with."""
 
     def __len__(self) -> int:
         return len(self._active)
@@ -55,6 +57,7 @@ class Batch:
     def replace(self, forward: Forward, recent: RecentCaches) -> None:
         """Goes on with other weights of the same model. Sequences keep the keys and values that the old ones gave."""
         self._forward, self._recent = forward, recent
+        self._older = set(self._active)
 
     def join(self, sequence: Decoding) -> None:
         """Takes in a sequence that has not ended, from the next pass on."""
@@ -69,8 +72,9 @@ class Batch:
         cache = self._active.pop(sequence, None)
         if sequence.keeps_cache:
             sequence.cache = cache
-        elif cache is not None and self._forward.exact:
+        elif cache is not None and self._forward.exact and sequence not in self._older:
             self._recent.give(sequence.ids, cache)
+        self._older.discard(sequence)
 
     def step(self) -> list[Decoding]:
         """One pass, while there is a sequence: those that have got tokens, one or more each."""
