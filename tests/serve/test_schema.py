@@ -51,6 +51,7 @@ def test_bodies_that_are_no_objects(data: bytes, message: str) -> None:
         ({"prompt": "x", "top_p": 0}, "top_p", "more than 0"),
         ({"prompt": "x", "n": 1.5}, "n", "an integer"),
         ({"prompt": "x", "best_of": 2}, "best_of", "must be null or 1"),
+        ({"prompt": "x", "top_k": 50}, "top_k", "must be null or 0 or -1"),
         ({"prompt": "x", "suffix": "y"}, "suffix", 'must be null or ""'),
         ({"prompt": "x", "logit_bias": {"5": 1}}, "logit_bias", r"logit_bias\.5 is not known"),
         ({"prompt": "x", "stream_options": {"a": 1}}, "stream_options", "is not known"),

@@ -4,10 +4,12 @@
     policy = EndpointPolicy(endpoint, Handover(folder, config, tokenizer, OURS), context=4096)
 
 An action is asked for in pieces, each marked with the version of the weights at which it was asked for, so that what is
-learnt of staleness is known to the piece. A server that keeps the beginnings of prompts computes nothing twice for that.
+learnt of staleness is known to the piece. A server that keeps the beginnings of prompts computes nothing twice for that,
+and an action begins with none that older weights have computed.
 New weights are written as a checkpoint folder that the server reads again when it is told to: both see the same disk.
 """
 
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -25,6 +27,8 @@ from foretrace.rl.policies import Draw, Writing
 _WAIT = 0.05
 """Seconds after which a collector looks at its environments, though no piece has come."""
 _SEEDS = 1 << 31
+_AS_THEY_ARE = {"temperature": 1.0, "top_p": 1.0, "top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0, "ignore_eos": True}
+"""Draws from the model's own probabilities; what is not named, vLLM takes from the folder's `generation_config.json`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,11 @@ OURS = (Call("/weights/reload", {}),)
 
 
 def vllm(folder: Path) -> tuple[Call, ...]:
-    """vLLM, started with `VLLM_SERVER_DEV_MODE=1`: requests are held while it reads the weights of `folder`."""
+    """vLLM, started with `VLLM_SERVER_DEV_MODE=1`: requests are held while it reads the weights of `folder`.
+
+    It needs `--skip-tokenizer-init` where the tokenizer is not one of Hugging Face's: all that is asked for are ids. On
+    processors vLLM 0.32 also needs `--no-enable-chunked-prefill`, and a model whose embeddings are tied keeps its old head.
+    """
     weights = {"method": "reload_weights", "kwargs": {"weights_path": str(folder)}}
     return Call("/../pause?mode=keep&clear_cache=false", {}), Call("/../collective_rpc", weights), Call("/../resume", {})
 
@@ -79,6 +87,7 @@ class _Asking:
     draw: Draw
     limit: int
     stop: frozenset[int]
+    salt: str
 
 
 class EndpointPolicy:
@@ -97,6 +106,8 @@ class EndpointPolicy:
         """
         self.version, self._endpoint, self._handover = version, endpoint, handover
         self._context, self._piece = context, piece
+        self._salt = secrets.token_hex(8)
+        """vLLM finds what it has computed of a prompt only under the same one; `reload_weights` makes it forget nothing."""
         self._pool = ThreadPoolExecutor(endpoint.concurrency, thread_name_prefix="policy")
         self._asked: dict[Future[TokenCompletion], tuple[_Asking, int]] = {}
         """With the version at which each piece was asked for."""
@@ -108,7 +119,7 @@ class EndpointPolicy:
         room = self._context - len(ids)
         writing = Writing(is_over=room <= 0)
         if room > 0:
-            self._ask(_Asking(writing, list(ids), draw, min(limit, room), frozenset(stop)))
+            self._ask(_Asking(writing, list(ids), draw, min(limit, room), frozenset(stop), self._salt))
         return writing
 
     def advance(self) -> list[Writing]:
@@ -131,7 +142,7 @@ class EndpointPolicy:
     def load(self, weights: Weights, version: int) -> None:
         """See `Policy`. Pieces that are being written while the weights change keep the older version."""
         self._handover(self._endpoint, weights)
-        self.version = version
+        self.version, self._salt = version, secrets.token_hex(8)
 
     def close(self) -> None:
         """Waits for nothing more."""
@@ -142,16 +153,14 @@ class EndpointPolicy:
 
     def _request(self, asking: _Asking) -> TokenCompletion:
         written = len(asking.writing.tokens)
-        settings = {
+        settings = _AS_THEY_ARE | {
             "model": self._endpoint.model,
             "prompt": [*asking.ids, *asking.writing.tokens],
             "max_tokens": min(self._piece, asking.limit - written),
-            "temperature": 1.0,
-            "top_p": 1.0,
             "logprobs": 1,
             "seed": (asking.draw.seed * 1_000_003 + asking.draw.number * 65_537 + written) % _SEEDS,
             "stop_token_ids": sorted(asking.stop),
-            "ignore_eos": True,
+            "cache_salt": asking.salt,
         }
         try:
             return read_tokens(self._endpoint.post("/completions", TOKEN_FIELDS | settings))

@@ -104,9 +104,13 @@ COMPLETION: Schema = {
         "skip_special_tokens": _optional(_FLAG, False, "Leave special tokens out of the text. Traces need them."),
         "spaces_between_special_tokens": _optional(_FLAG, False, "Accepted; there never are any."),
         "add_special_tokens": _optional(_FLAG, True, "Begin a text prompt with <|begin_of_text|> unless it does already."),
+        "cache_salt": _optional("string", None, "Accepted and not used.", maxLength=1000),
         "user": _optional("string", None, "Accepted and not used.", maxLength=1000),
         "suffix": _only(""),
         "best_of": _only(1),
+        "top_k": _only(0, -1),
+        "min_p": _only(0, 0.0),
+        "repetition_penalty": _only(1, 1.0),
         "presence_penalty": _only(0, 0.0),
         "frequency_penalty": _only(0, 0.0),
         "logit_bias": {
