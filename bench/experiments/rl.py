@@ -195,7 +195,9 @@ def main() -> None:
     parser.add_argument("--budget", type=int, default=8_192)
     parser.add_argument("--group", type=int, default=8)
     parser.add_argument("--lr", type=float, default=3e-5)
-    parser.add_argument("--trainable", default="", help="names of the parameters that are learnt; norm: gains of norms alone")
+    parser.add_argument(
+        "--trainable", default="", help="names of the parameters that are learnt; norm: gains of norms alone"
+    )
     parser.add_argument("--held-out", type=int, default=400)
     parser.add_argument("--measure-every", type=int, default=10)
     parser.add_argument("--mode", choices=["async", "sync"], default="async")
