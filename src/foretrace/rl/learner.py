@@ -44,8 +44,7 @@ class Learning:
     schedule: Schedule = field(default_factory=lambda: Schedule(kind="constant", lr=1e-5, warmup_steps=10))
     optimizer: Optimizer = field(default_factory=lambda: Optimizer(weight_decay=0.0))
     trainable: str = ""
-    """Regular expression of the names of the parameters that are changed: `norm` for the gains of norms alone, which are a
-    thousandth of a small model, and make a thousandth of the noise; empty: all."""
+    """Regular expression of the names of the parameters that are changed, as `norm` for the gains of norms; empty: all."""
     clip: Clip = field(default_factory=Clip)
     max_tokens: int = 1024
     """The most tokens that a rollout may have: N of the objective, by which its sum is divided."""
