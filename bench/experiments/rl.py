@@ -115,6 +115,7 @@ class Experiment:
             updates=options.updates,
             budget=options.budget,
             mode=options.mode,
+            ahead=options.ahead,
             collecting=collecting,
             learning=learning,
             measure_every=options.measure_every,
@@ -194,6 +195,7 @@ def main() -> None:
     parser.add_argument("--updates", type=int, default=60)
     parser.add_argument("--budget", type=int, default=8_192)
     parser.add_argument("--group", type=int, default=8)
+    parser.add_argument("--ahead", type=int, default=8, help="groups of a round, or that may wait for the learner")
     parser.add_argument("--lr", type=float, default=3e-5)
     parser.add_argument(
         "--trainable", default="", help="names of the parameters that are learnt; norm: gains of norms alone"
