@@ -1,20 +1,21 @@
 """Is a solver that verifies itself worth it? Greedy, majority, ranked by prediction, gated, verified: the same tasks and drafts.
 
-    python bench/solve.py runs/examples/sft/checkpoint                     # the table of docs/solve.md
-    python bench/solve.py runs/examples/sft/checkpoint --fit --seed 1      # the map from `sure` to `passes` of solve/foresee.py
+    python bench/solve.py runs/examples/sft/checkpoint --keep tiny.jsonl   # the table of docs/solve.md
+    python bench/solve.py runs/examples/sft/checkpoint --fit passing.json --seed 1   # the map from `sure` to `passes`
 
 Tasks are functions from examples (`corpus/short_functions.py`) that the writer was not taught. It writes n programs for each,
 once; each way of choosing sees the same. What it chooses is judged by hidden examples. Of the checks of all programs it is told
-how well the world model foresees them, and what a gate saves.
+how well the world model foresees them, and what a gate saves. What `--keep` has of an earlier run is not done again.
 """
 
 import argparse
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from itertools import count, islice, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,12 +23,12 @@ from foretrace.corpus.short_functions import SHOWN, ShortFunction, short_functio
 from foretrace.evals.statistics import Share, paired
 from foretrace.evals.types import Setting
 from foretrace.recipes.examples import FUNCTIONS, HELD_OUT_SEED
-from foretrace.solve import Budget, Drawing, Foreseer, Gate, Runner, Select, SolveTask, Writer, read_task
+from foretrace.solve import Budget, Drawing, Foreseer, Gate, Runner, Select, Writer, read_task
 from foretrace.solve.budget import Meter
 from foretrace.solve.choice import best
 from foretrace.solve.devise import devise
 from foretrace.solve.gate import Gated
-from foretrace.solve.types import Candidate, Cell, Check, Foreseen, Origin
+from foretrace.solve.types import Candidate, Cell, Check, Foreseen, Origin, Ran
 from foretrace.solve.writer import normal
 
 CERTAINTIES = (0.8, 0.9, 0.95, 0.99)
@@ -39,7 +40,6 @@ class Task:
     """One function, the programs that were written for it, and all that is known of them."""
 
     function: ShortFunction
-    asked: SolveTask
     checks: list[Check]
     candidates: list[Candidate]
     is_right: list[bool]
@@ -78,7 +78,40 @@ def work(function: ShortFunction, writer: Writer, foreseer: Foreseer, runner: Ru
         foreseen = [foreseer.look(candidate.source, check, "f") for check in checks]
         candidate.cells = [Cell(foreseen=f, ran=r) for f, r in zip(foreseen, ran, strict=False)]
         right.append(all(r.passed for r in ran[: len(asked.checks)]) and all(r.passed for r in ran[len(checks) :]))
-    return Task(function, asked, checks, known, right)
+    return Task(function, checks, known, right)
+
+
+def worked(options: argparse.Namespace) -> list[Task]:
+    """All tasks; those that an earlier run has kept are not done again, but judged by the map as it is now."""
+    writer = Writer.of(options.writer, drawing=Drawing(max_tokens=192, seed=options.seed))
+    foreseer = Foreseer.of(options.predictor)
+    of = {name: getattr(options, name) for name in ("writer", "predictor", "candidates", "inputs", "seed")}
+    kept = list(restored(options.keep, of, foreseer)) if options.keep and options.keep.exists() else []
+    functions = held_out(options.seed, options.tasks)
+    with Runner(Setting(isolation=options.isolation)) as runner:
+        for function in functions[len(kept) :]:
+            kept.append(work(function, writer, foreseer, runner, options))
+            if options.keep:
+                with options.keep.open("a", encoding="utf-8") as lines:
+                    lines.write(json.dumps({"of": of, **asdict(kept[-1])}, ensure_ascii=False) + "\n")
+    return kept[: options.tasks]
+
+
+def restored(file: Path, of: dict[str, Any], foreseer: Foreseer) -> Iterator[Task]:
+    """Tasks that were kept."""
+    for line in file.read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        if row["of"] != of:
+            raise SystemExit(f"{file} is of {row['of']}, this of {of}; give this run a file of its own")
+        checks = [Check(**{**check, "origin": Origin(check["origin"])}) for check in row["checks"]]
+        candidates = []
+        for told in row["candidates"]:
+            pairs = zip(told["cells"], checks, strict=True)
+            cells = [
+                Cell(foreseen=foreseer.judged(Foreseen(**c["foreseen"]), check), ran=Ran(**c["ran"])) for c, check in pairs
+            ]
+            candidates.append(Candidate(source=told["source"], votes=told["votes"], cells=cells))
+        yield Task(ShortFunction(**row["function"]), checks, candidates, row["is_right"])
 
 
 def chosen(task: Task, select: Select, gate: Gate) -> tuple[bool, int, int]:
@@ -121,12 +154,14 @@ def fitted(pairs: Sequence[tuple[float, bool]]) -> tuple[float, float]:
     return float(weights[0]), float(weights[1])
 
 
-def fit(tasks: Sequence[Task]) -> None:
-    """Prints the map."""
-    for agrees, name in ((True, "AGREEING"), (False, "OTHER")):
+def fit(tasks: Sequence[Task], file: Path) -> None:
+    """Writes the map, as `Passing.load` finds it beside a model's weights."""
+    found = {}
+    for agrees, name in ((True, "agreeing"), (False, "other")):
         pairs = [(f.sure, passed) for f, passed in outcomes(tasks) if f.agrees is agrees and f.sure is not None]
-        slope, shift = fitted(pairs)
-        print(f"{name} = ({slope:.2f}, {shift:.2f})   # {len(pairs)} checks, {sum(p for _, p in pairs)} passed")
+        found[name] = [round(number, 2) for number in fitted(pairs)]
+        print(f"{name}: {found[name]}, {len(pairs)} checks, {sum(p for _, p in pairs)} passed")
+    file.write_text(json.dumps(found) + "\n", encoding="utf-8")
 
 
 def table(tasks: Sequence[Task], options: argparse.Namespace) -> None:
@@ -179,18 +214,12 @@ def main() -> None:
     parser.add_argument("--certainty", type=float, default=0.95)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--isolation", default="bubblewrap")
-    parser.add_argument("--fit", action="store_true")
-    parser.add_argument("--out", type=Path, help="also write what was foreseen and what happened, a line a check")
+    parser.add_argument("--fit", type=Path, metavar="FILE", help="fit the map; it is found beside a model's weights")
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="what is known of each task, and where to go on from")
     options = parser.parse_args()
-    writer = Writer.of(options.writer, drawing=Drawing(max_tokens=192, seed=options.seed))
-    foreseer = Foreseer.of(options.predictor)
-    with Runner(Setting(isolation=options.isolation)) as runner:
-        tasks = [work(f, writer, foreseer, runner, options) for f in held_out(options.seed, options.tasks)]
-    if options.out:
-        lines = [{"sure": f.sure, "agrees": f.agrees, "passes": f.passes, "passed": p} for f, p in outcomes(tasks)]
-        options.out.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    tasks = worked(options)
     if options.fit:
-        fit(tasks)
+        fit(tasks, options.fit)
     else:
         table(tasks, options)
 

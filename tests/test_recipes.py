@@ -134,6 +134,16 @@ def test_small_is_tiny_with_more_of_everything() -> None:
         assert mine.mixture.sources == other.mixture.sources
 
 
+def test_short_traces_goes_on_from_tiny(tmp_path: Path) -> None:
+    sources = ["data.short.sources=('short:40',)", "data.traces.sources=('synthesised:20',)"]
+    rows = ["midtrain.steps=1", "midtrain.mixture.tokens_per_row=1280", "validation=0.2", "workers=1"]
+    records: list[dict[str, Any]] = []
+    folder = run(load_recipe("short_traces", tmp_path, [*sources, *rows]), records.append)
+    assert {r["data"] for r in records if "data" in r} == {"short", "traces"}
+    assert next(r["loss"] for r in records if "loss" in r) < 1, "not from nothing"
+    assert predict(load(str(folder)), "def f(x):\n    return x\n", "f", "1", max_tokens=60).result == "1"
+
+
 def test_cwm_has_the_papers_numbers() -> None:
     """CWM report, sections 4.2, 4.3 and 5.1."""
     recipe = cwm_32b(Path("w"))

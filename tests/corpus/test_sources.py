@@ -9,6 +9,7 @@ from archives import write_folder
 
 from foretrace.corpus import synthesise
 from foretrace.corpus.refusals import Refusal, Refused
+from foretrace.corpus.short_functions import short_function
 from foretrace.corpus.sources import subjects
 from foretrace.corpus.types import Subject
 from foretrace.errors import UsageError
@@ -147,6 +148,13 @@ def test_synthesised_programs() -> None:
     assert read("synthesised:1")[0][0].source == synthesise(0).source
 
 
+def test_short_functions_have_their_examples_calls() -> None:
+    found, _ = read("short:2@7")
+    wanted = [short_function(seed) for seed in (7, 8)]
+    assert [(s.source, s.entry, s.calls) for s in found] == [(f.source, f.entry, tuple(dict(f.examples))) for f in wanted]
+    assert {s.origin.name for s in found} == {"short@7"}
+
+
 def test_a_folder_is_harvested_and_a_licence_given_for_what_tells_none(tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "demo", {"m.py": b"def f(): return 1"})
     found, _ = read(str(folder), licence="MIT")
@@ -154,7 +162,7 @@ def test_a_folder_is_harvested_and_a_licence_given_for_what_tells_none(tmp_path:
     assert found == read(str(folder), licence="MIT")[0]
 
 
-@pytest.mark.parametrize("spec", ["no/such/place", "synthesised:many", "synthesised:3@x", "notes.txt"])
+@pytest.mark.parametrize("spec", ["no/such/place", "synthesised:many", "synthesised:3@x", "short:", "notes.txt"])
 def test_an_unknown_source_is_an_error_at_once_that_lists_the_forms(
     spec: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

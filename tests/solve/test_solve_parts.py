@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from foretrace.errors import FormatError, UsageError
+from foretrace.errors import CheckpointError, FormatError, UsageError
 from foretrace.serve.guard import rules_for
 from foretrace.solve import Foreseer, Gate, Receipt, Wording, read_task
 from foretrace.solve.devise import devise
-from foretrace.solve.foresee import passing
+from foretrace.solve.foresee import PASSING, Passing
 from foretrace.solve.gate import Gated
 from foretrace.solve.page import receipt_html
 from foretrace.solve.receipt import is_receipt
@@ -40,6 +40,7 @@ def test_a_gate_skips_what_is_sure_either_way_and_is_counted() -> None:
 
 
 def test_a_value_that_is_expected_is_likelier_to_pass_than_another() -> None:
+    passing = Passing()
     assert passing(None, True) is None
     for sure in (0.2, 0.5, 0.95):
         agreeing, other = passing(sure, True), passing(sure, False)
@@ -47,6 +48,17 @@ def test_a_value_that_is_expected_is_likelier_to_pass_than_another() -> None:
         assert other is not None
         assert agreeing > other
     assert passing(0.9, True) > passing(0.3, True)  # type: ignore[operator]
+
+
+def test_a_model_may_have_a_map_of_its_own(tmp_path: Path) -> None:
+    assert Passing.load(None) == Passing.load(tmp_path) == Passing()
+    (tmp_path / PASSING).write_text('{"agreeing": [1, 0], "other": [0, 0]}')
+    passing = Passing.load(tmp_path)
+    assert passing(0.3, True) == pytest.approx(0.3)
+    assert passing(0.3, False) == pytest.approx(0.5)
+    (tmp_path / PASSING).write_text('{"agreeing": [1]}')
+    with pytest.raises(CheckpointError, match="fit it again"):
+        Passing.load(tmp_path)
 
 
 def test_the_world_model_is_asked_once_a_call() -> None:

@@ -19,7 +19,8 @@ Examples:
   foretrace data make s3://bucket/traces functions.jsonl --engine ray --address auto
 
 A source is a folder, a .py file, a wheel, an sdist, a .jsonl file of {code, input} (CRUXEval's form), of {path, source} or
-of contest programs {solution, inputs, outputs}, tests:PATH for a repository's own tests, or synthesised:COUNT@SEED.
+of contest programs {solution, inputs, outputs}, tests:PATH for a repository's own tests, synthesised:COUNT@SEED, or
+short:COUNT@SEED.
 """
 
 
@@ -86,7 +87,7 @@ def command(
 
 def _absolute(source: str) -> str:
     """A source as other processes, and other machines with the same folders, understand it."""
-    if source.startswith("synthesised:") or "://" in source:
+    if source.startswith(("synthesised:", "short:")) or "://" in source:
         return source
     prefix = "tests:" if source.startswith("tests:") else ""
     return prefix + os.path.abspath(source.removeprefix(prefix))

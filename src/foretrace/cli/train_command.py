@@ -17,6 +17,7 @@ RECIPES = {
     "small": "30 M parameters: for one GPU",
     "cwm_32b": "CWM's own 32 B, for a cluster",
     "examples": "2.5 M parameters that write short functions from examples; what reinforcement learning begins with",
+    "short_traces": "`tiny`, taught to foresee short functions, for the solver",
 }
 TOOLS = {"plot": ("foretrace.cli.train_plot", "draw the curves of one run or several")}
 

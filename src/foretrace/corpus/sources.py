@@ -13,17 +13,18 @@ from foretrace.corpus.contest import CONTEST_FORM, contest_programs, is_contest
 from foretrace.corpus.harvest import harvest
 from foretrace.corpus.jsonl import MODULE_FORM, PROGRAM_FORM, module_tree, programs_in, rows
 from foretrace.corpus.refusals import Refused
+from foretrace.corpus.short_functions import short_functions
 from foretrace.corpus.synthesiser import programs
 from foretrace.corpus.tree import ARCHIVE_SUFFIXES, read_tree
 from foretrace.corpus.types import Origin, Subject
 from foretrace.errors import UsageError
 
-_SYNTHESISED = re.compile(r"(\d+)(?:@(\d+))?")
+_COUNT = re.compile(r"(\d+)(?:@(\d+))?")
 _FORMS = f"""a source is one of
   a directory, a .py file, a wheel or an sdist ({" ".join(ARCHIVE_SUFFIXES)}): its functions are harvested
   a .jsonl file of {PROGRAM_FORM},
       of {MODULE_FORM}, or of contest programs, {CONTEST_FORM}
-  synthesised:COUNT or synthesised:COUNT@SEED"""
+  synthesised:COUNT or synthesised:COUNT@SEED, short:COUNT or short:COUNT@SEED"""
 
 
 def subjects(
@@ -32,7 +33,7 @@ def subjects(
     """Subjects of a source, always the same in the same order.
 
     Args:
-        spec: a path, or `synthesised:COUNT@SEED`; see `docs/corpus.md`.
+        spec: a path, or `synthesised:COUNT@SEED` or `short:COUNT@SEED`; see `docs/corpus.md`.
         licence: SPDX expression for what does not tell its own.
         on_refusal: called with what is not used and why.
 
@@ -55,8 +56,8 @@ def _used(found: Iterator[Subject | Refused], licence: str, on_refusal: Callable
 
 def _source(spec: str, licence: str) -> Iterator[Subject | Refused]:
     kind, colon, rest = spec.partition(":")
-    if kind == "synthesised" and colon:
-        return _synthesised(spec, rest)
+    if kind in _MADE and colon:
+        return _made(spec, kind, rest)
     path = Path(spec)
     if not path.exists():
         raise UsageError(f"{spec}: no such file or directory; {_FORMS}")
@@ -82,17 +83,24 @@ def _lines(path: Path, licence: str) -> Iterator[Subject | Refused]:
     raise UsageError(f"{path}, line {number}: fields of no form that is known ({fields}); {_FORMS}")
 
 
-def _synthesised(spec: str, rest: str) -> Iterator[Subject]:
-    match = _SYNTHESISED.fullmatch(rest)
+def _made(spec: str, kind: str, rest: str) -> Iterator[Subject]:
+    match = _COUNT.fullmatch(rest)
     if not match:
-        raise UsageError(f"{spec}: not a count and a seed, such as synthesised:1000@7; {_FORMS}")
+        raise UsageError(f"{spec}: not a count and a seed, such as {kind}:1000@7; {_FORMS}")
     count, seed = int(match[1]), int(match[2] or 0)
-    return (
-        Subject(
-            source=program.source,
-            entry=program.entry,
-            origin=Origin(kind="synthesised", name=f"synthesised@{seed}", licence="Apache-2.0"),
-            calls=(program.arguments,),
-        )
-        for program in islice(programs(seed), count)
-    )
+    origin = Origin(kind="synthesised", name=f"{kind}@{seed}", licence="Apache-2.0")
+    found = islice(_MADE[kind](seed), count)
+    return (Subject(source=source, entry=entry, origin=origin, calls=calls) for source, entry, calls in found)
+
+
+def _synthesised(seed: int) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    return ((program.source, program.entry, (program.arguments,)) for program in programs(seed))
+
+
+def _short(seed: int) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    for function in short_functions(seed):
+        yield function.source, function.entry, tuple(arguments for arguments, _ in function.examples)
+
+
+_MADE = {"synthesised": _synthesised, "short": _short}
+"""What is made here, endlessly: sources, entries and calls, of seeds from one on."""

@@ -10,10 +10,17 @@ from foretrace.recipes.examples import examples
 from foretrace.recipes.overrides import override
 from foretrace.recipes.prepare import make_tokenizer, prepare
 from foretrace.recipes.recipe import Recipe
+from foretrace.recipes.short_traces import short_traces
 from foretrace.recipes.small import small
 from foretrace.recipes.tiny import tiny
 
-RECIPES: dict[str, Callable[[Path], Recipe]] = {"tiny": tiny, "small": small, "cwm_32b": cwm_32b, "examples": examples}
+RECIPES: dict[str, Callable[[Path], Recipe]] = {
+    "tiny": tiny,
+    "small": small,
+    "cwm_32b": cwm_32b,
+    "examples": examples,
+    "short_traces": short_traces,
+}
 
 
 def load_recipe(name: str, work: Path, settings: Iterable[str] = ()) -> Recipe:

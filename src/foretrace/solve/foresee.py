@@ -6,39 +6,83 @@ r"""What a check of a program would do, told by the world model. Nothing is exec
 
 The model writes the trace of the call, step by step, and its calibration says how sure the value at the end is (`sure`).
 That it is the very value that is expected is evidence of its own: where the model errs, it seldom errs in just that way. So
-`passes`, P(the check passes), is not `sure`, and has a map of its own, measured by `bench/solve.py`.
+`passes`, P(the check passes), is not `sure`, and has a map of its own, fitted by `bench/solve.py` (`Passing`).
 """
 
+import json
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
 
 from foretrace.debug import Settings, open_session
 from foretrace.debug.confidence import Confidence, confidence_of
 from foretrace.engine import Finish, Predictor, StopReason, load_predictor, trace_of
-from foretrace.errors import FormatError, UsageError
+from foretrace.engine.load import folder_of
+from foretrace.errors import CheckpointError, FormatError, UsageError
 from foretrace.evals.scorers.literal import parse_literal
 from foretrace.solve.budget import Meter
 from foretrace.solve.statement import arguments_of
 from foretrace.solve.types import Check, Foreseen
 from foretrace.trace import Trace
 
-AGREEING, OTHER = (0.88, 0.45), (0.15, -1.34)
-"""Slope and shift from log odds of `sure` to those of passing: where the value is the expected one, and where not."""
+PASSING = "passing.json"
+"""File of a model's map, beside its weights."""
 _CLOSEST = 1e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passing:
+    """P(a check passes), by how sure the predicted value is and whether it is the expected one.
+
+    Slope and shift, from log odds to log odds. Those given here are `tiny`'s.
+    """
+
+    agreeing: tuple[float, float] = (0.38, 1.27)
+    other: tuple[float, float] = (0.25, 0.02)
+
+    @classmethod
+    def load(cls, folder: Path | None) -> Self:
+        """The map of a checkpoint folder; `tiny`'s if it has none.
+
+        Raises:
+            CheckpointError: the file is damaged.
+
+        """
+        file = folder / PASSING if folder is not None else None
+        if file is None or not file.is_file():
+            return cls()
+        try:
+            values = json.loads(file.read_text(encoding="utf-8"))
+            (a, b), (c, d) = values["agreeing"], values["other"]
+            return cls(agreeing=(float(a), float(b)), other=(float(c), float(d)))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CheckpointError(f"{file} is no map; fit it again: python bench/solve.py WRITER --fit {file}") from error
+
+    def __call__(self, sure: float | None, agrees: bool) -> float | None:
+        """None of a model without a calibration."""
+        if sure is None:
+            return None
+        slope, shift = self.agreeing if agrees else self.other
+        inside = min(1 - _CLOSEST, max(_CLOSEST, sure))
+        return 1 / (1 + math.exp(-(slope * math.log(inside / (1 - inside)) + shift)))
 
 
 class Foreseer:
     """A world model, asked about calls. What it has told it tells again at once."""
 
-    def __init__(self, predictor: Predictor, confidence: Confidence, *, tokens: int = 1024) -> None:
+    def __init__(
+        self, predictor: Predictor, confidence: Confidence, passing: Passing | None = None, *, tokens: int = 1024
+    ) -> None:
         """`tokens`: of one trace."""
         self.predictor, self.confidence, self._tokens = predictor, confidence, tokens
+        self.passing = passing or Passing()
         self._told: dict[tuple[str, str], tuple[Foreseen, Trace | None]] = {}
 
     @classmethod
     def of(cls, model: str, *, tokens: int = 1024) -> "Foreseer":
         """The world model of a name. Raises as `load_predictor` and `confidence_of`; an oracle, which runs, is refused."""
-        return cls(load_predictor(model), confidence_of(model), tokens=tokens)
+        return cls(load_predictor(model), confidence_of(model), Passing.load(folder_of(model)), tokens=tokens)
 
     @property
     def name(self) -> str:
@@ -63,7 +107,16 @@ class Foreseer:
             self._told[key] = self._look(source, entry, arguments, budget)
             if meter is not None:
                 meter.predicted += self._told[key][0].tokens
-        return judged(self._told[key][0], check)
+        return self.judged(self._told[key][0], check)
+
+    def judged(self, told: Foreseen, check: Check) -> Foreseen:
+        """What was told, in the light of what the check expects."""
+        if told.why:
+            return told
+        error = told.raises.replace("(", ": ", 1)
+        known, value = parse_literal(told.value) if told.value else (True, None)
+        agrees = check.holds(value, error) if known else None
+        return replace(told, agrees=agrees, passes=None if agrees is None else self.passing(told.sure, agrees))
 
     def trace(self, source: str, check: Check, entry: str) -> Trace | None:
         """The trace behind what was told of a check."""
@@ -86,22 +139,3 @@ class Foreseer:
             return Foreseen(why=why, tokens=session.spent), trace
         sure = session.at(len(trace) - 1).confidences.get("")
         return Foreseen(value=value or "", raises=raised or "", sure=sure, tokens=session.spent), trace
-
-
-def judged(told: Foreseen, check: Check) -> Foreseen:
-    """What was told, in the light of what the check expects."""
-    if told.why:
-        return told
-    error = told.raises.replace("(", ": ", 1)
-    known, value = parse_literal(told.value) if told.value else (True, None)
-    agrees = check.holds(value, error) if known else None
-    return replace(told, agrees=agrees, passes=None if agrees is None else passing(told.sure, agrees))
-
-
-def passing(sure: float | None, agrees: bool) -> float | None:
-    """P(a check passes), by how sure the predicted value is and whether it is the expected one."""
-    if sure is None:
-        return None
-    slope, shift = AGREEING if agrees else OTHER
-    inside = min(1 - _CLOSEST, max(_CLOSEST, sure))
-    return 1 / (1 + math.exp(-(slope * math.log(inside / (1 - inside)) + shift)))

@@ -107,8 +107,8 @@ def _content(path: str) -> str:
 
 
 def _pieces(source: str) -> list[str]:
-    match = re.fullmatch(r"synthesised:(\d+)(?:@(\d+))?", source)
+    match = re.fullmatch(r"(synthesised|short):(\d+)(?:@(\d+))?", source)
     if match is None:
         return [source]
-    count, first = int(match[1]), int(match[2] or 0)
-    return [f"synthesised:{min(RANGE, count - at)}@{first + at}" for at in range(0, count, RANGE)]
+    kind, count, first = match[1], int(match[2]), int(match[3] or 0)
+    return [f"{kind}:{min(RANGE, count - at)}@{first + at}" for at in range(0, count, RANGE)]
