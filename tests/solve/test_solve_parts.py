@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from foretrace.errors import CheckpointError, FormatError, UsageError
 from foretrace.serve.guard import rules_for
 from foretrace.solve import Foreseer, Gate, Receipt, Wording, read_task
+from foretrace.solve.choice import Select, best
 from foretrace.solve.devise import devise
 from foretrace.solve.foresee import PASSING, Passing
 from foretrace.solve.gate import Gated
@@ -37,6 +38,24 @@ def test_a_gate_skips_what_is_sure_either_way_and_is_counted() -> None:
     assert counts == [(3, 4), (1, 2), (1, 2), (1, 1)]
     with pytest.raises(UsageError, match="above a half"):
         Gate(certainty=0.5)
+
+
+def test_votes_count_where_a_check_is_only_foreseen_and_not_where_all_ran() -> None:
+    checks = [Check(origin=Origin.STATEMENT, text=f"f({n})", expected="1") for n in range(3)]
+
+    def candidate(votes: int, *passes: float | bool) -> Candidate:
+        cells = [Cell(ran=Ran(passed=p)) if isinstance(p, bool) else Cell(foreseen=told(p, p > 0.5)) for p in passes]
+        return Candidate(source="x" * votes, votes=votes, cells=cells)
+
+    def chosen(*candidates: Candidate) -> int:
+        return best(candidates, checks, Select.GATED)
+
+    assert chosen(candidate(1, 0.6, 0.6, 0.6), candidate(5, 0.5, 0.5, 0.5)) == 1
+    assert chosen(candidate(1, 0.9, 0.9, 0.9), candidate(5, 0.5, 0.5, 0.5)) == 0
+    assert chosen(candidate(1, True, True, True), candidate(8, True, True, False)) == 0
+    assert chosen(candidate(1, True, False, False), candidate(8, False, False, False)) == 0
+    assert chosen(candidate(8, True, True, False), candidate(1, True, True, 0.4)) == 1  # not ruled out yet
+    assert chosen(candidate(8, True, True, 0.4), candidate(1, True, True, True)) == 0
 
 
 def test_a_value_that_is_expected_is_likelier_to_pass_than_another() -> None:

@@ -8,10 +8,13 @@ the checks, nothing is run. GATED: what is foreseen surely is believed, the rest
 
 from collections.abc import Sequence
 from enum import StrEnum
+from math import log
 
 from foretrace.solve.types import Candidate, Check, Origin
 
 Key = tuple[float, ...]
+_LEAST = 0.01
+"""Probability that is given to a check that fails, so that programs that fail differ by how many they fail."""
 
 
 class Select(StrEnum):
@@ -48,10 +51,12 @@ def best(candidates: Sequence[Candidate], checks: Sequence[Check], select: Selec
 def ranking(candidates: Sequence[Candidate], checks: list[Check]) -> list[Key]:
     """The key of each candidate, larger is better.
 
-    First what the statement asks for; among equals there, how many drawn programs do the same on arguments that nobody gave
-    (as in CodeT, arXiv:2207.10397); then the model's own tests, which may be wrong; then votes; then the shorter one.
+    First what the statement asks for: the probability that all its checks pass; where some of them did not run, times how
+    often the program was written, for a prediction is weak evidence, and that is some, too. Among equals there, how many
+    drawn programs do the same on arguments that nobody gave (as in CodeT, arXiv:2207.10397); then the model's own tests,
+    which may be wrong; then votes; then the shorter one.
     """
-    asked = [credit(each, checks, Origin.STATEMENT) for each in candidates]
+    asked = [_passing(each, checks) for each in candidates]
     behaviours = [_behaviour(each, checks) for each in candidates]
 
     def agreeing(number: int) -> int:
@@ -63,9 +68,9 @@ def ranking(candidates: Sequence[Candidate], checks: list[Check]) -> list[Key]:
 
     return [
         (
-            round(asked[n], 9),
+            round(asked[n] + (log(each.votes) if _is_in_doubt(each, checks) else 0.0), 9),
             agreeing(n) if behaviours[n] else each.votes,
-            credit(each, checks, Origin.MODEL),
+            sum(cell.credit for _, cell in each.known(checks, Origin.MODEL)),
             each.votes,
             -len(each.source),
         )
@@ -73,9 +78,13 @@ def ranking(candidates: Sequence[Candidate], checks: list[Check]) -> list[Key]:
     ]
 
 
-def credit(candidate: Candidate, checks: list[Check], origin: Origin) -> float:
-    """The number of checks of an origin that pass, as is to be expected: 0 or 1 of what ran."""
-    return sum(cell.credit for _, cell in candidate.known(checks, origin))
+def _passing(candidate: Candidate, checks: list[Check]) -> float:
+    """Logarithm of the probability that all checks of the statement pass; of what fails some, lower with each."""
+    return sum(log(max(cell.credit, _LEAST)) for _, cell in candidate.known(checks, Origin.STATEMENT))
+
+
+def _is_in_doubt(candidate: Candidate, checks: list[Check]) -> bool:
+    return any(cell.ran is None and cell.foreseen for _, cell in candidate.known(checks, Origin.STATEMENT))
 
 
 def _behaviour(candidate: Candidate, checks: list[Check]) -> tuple[str, ...]:
