@@ -156,6 +156,22 @@ def test_new_weights_are_taken_in_the_middle_of_an_action(tmp_path: Path, policy
     assert writing.tokens not in texts
 
 
+def test_what_begins_before_new_weights_and_is_written_after_them_is_all_theirs(tmp_path: Path, policy: LocalPolicy) -> None:
+    """The prompt, too: else its tokens would be of one version, and the keys that they saw of another."""
+    other = random_checkpoint(tmp_path, seed=1)
+    ids, how = [1, 2, 3, 4], {"limit": 6, "stop": ()}
+    early = policy.begin(ids, Draw(seed=3, rollout=0, turn=0), **how)
+    policy.load(other.weights, 5)
+    alone = LocalPolicy(other.config, other.weights)
+    late = alone.begin(ids, Draw(seed=3, rollout=0, turn=0), **how)
+    while not (early.is_over and late.is_over):
+        policy.advance()
+        alone.advance()
+    assert early.versions == [5] * 6
+    assert early.tokens == late.tokens
+    assert early.logprobs == late.logprobs
+
+
 def test_an_error_of_an_environment_names_where_it_was(policy: LocalPolicy) -> None:
     with pytest.raises(
         TrainingError, match=r"environment counting, task \d+, seed \d+, rollout \d+ after \d+ actions.*a five"

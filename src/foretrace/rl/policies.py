@@ -93,6 +93,8 @@ class LocalPolicy:
         self._prompts = RecentCaches(self._forward.new_cache)
         self._batch = Batch(self._forward, RecentCaches(self._forward.new_cache))
         self._writing: dict[Decoding, Writing] = {}
+        self._begun: list[Decoding] = []
+        """Of which nothing is computed: new weights may come before they are gone on with, and then all is to be theirs."""
 
     def begin(
         self, ids: Sequence[int], draw: Draw, *, limit: int, stop: Collection[int], after: Writing | None = None
@@ -107,11 +109,11 @@ class LocalPolicy:
             stop=frozenset(stop),
         )
         sequence.keeps_cache = True
-        sequence.cache = after.cache if after is not None else self._after_prompt(ids)
+        sequence.cache = after.cache if after is not None else None
         writing = Writing(is_over=bool(sequence.finish))
         if not writing.is_over:
             self._writing[sequence] = writing
-            self._batch.join(sequence)
+            self._begun.append(sequence)
         return writing
 
     def _after_prompt(self, ids: Sequence[int]) -> Cache | None:
@@ -128,6 +130,10 @@ class LocalPolicy:
         """See `Policy`."""
         if not self._writing:
             return []
+        for sequence in self._begun:
+            sequence.cache = sequence.cache or self._after_prompt(sequence.ids)
+            self._batch.join(sequence)
+        self._begun.clear()
         over = []
         for sequence in self._batch.step():
             writing = self._writing[sequence]
